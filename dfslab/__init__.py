@@ -1,0 +1,22 @@
+"""dfslab: a complete distributed file system in a notebook cell.
+
+>>> import dfslab
+>>> cluster = dfslab.cluster.start(n=6, name="package-example")
+>>> cluster.upload(b"to be stored three times", name="hello.txt").name
+'hello.txt'
+>>> cluster.close()
+
+`cluster` and `client` are imported with the package, so that starting a cluster takes milliseconds;
+pandas, matplotlib and ipywidgets only when a table, a picture or a widget is asked for.
+"""
+
+from dfslab import cluster, samples
+from dfslab.client import Client, Download
+from dfslab.core.errors import DfsError
+from dfslab.core.model import FileInfo
+
+__version__ = "0.1.0"
+
+__all__ = ["Client", "DfsError", "Download", "FileInfo", "__version__", "cluster", "errors", "samples"]
+
+from dfslab.core import errors

@@ -1,0 +1,164 @@
+"""Carries out a parallel download: one worker thread a holder, all pulling from the core's machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dfslab.client.target import Target
+from dfslab.core.blocks import Chunk, checksums_of
+from dfslab.core.download import Download, Fetched
+from dfslab.core.errors import ChecksumMismatch, DfsError, KeeperUnreachable, NoSuchReplica, TargetUnwritable
+from dfslab.core.model import Holder, Location
+from dfslab.core.policies.chunk_scheduler import ChunkScheduler
+from dfslab.runtime.clock import Clock
+from dfslab.runtime.data_client import Connection, DataClient, Range
+
+REST_S = 0.01
+"""How often a worker with nothing to do looks whether a late chunk is worth hedging."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one try went: whole, or the reasons why each holder was given up."""
+
+    whole: bool
+    requests: tuple[Fetched, ...]
+    lost: dict[str, str]
+
+
+class Downloading:
+    """One try to fetch one version from its holders.
+
+    Parameters
+    ----------
+    on_fetched : callable
+        Told of every request for a chunk when it has ended, on the worker's thread.
+    on_bad : callable
+        Told of a holder whose bytes fail their checksums, and how.
+    """
+
+    def __init__(
+        self,
+        location: Location,
+        scheduler: ChunkScheduler,
+        data: DataClient,
+        clock: Clock,
+        target: Target,
+        *,
+        on_fetched: Callable[[Fetched], None],
+        on_bad: Callable[[str, str], None],
+    ) -> None:
+        self._version, self._holders = location.version, location.holders
+        self._data, self._clock, self._target = data, clock, target
+        self._on_fetched, self._on_bad = on_fetched, on_bad
+        names = [holder.keeper for holder in location.holders]
+        self._machine = Download(location.version.size, location.version.block_size, names, scheduler)
+        self._changed = threading.Condition()
+        self._connections: dict[str, Connection] = {}
+        self._cancelled = False
+        self._error: BaseException | None = None
+
+    def run(self, progress: Callable[[int, int], None]) -> Outcome:
+        """Fetch every chunk; return when the file is whole or nobody is left to ask."""
+        workers = [
+            threading.Thread(target=self._work, args=(holder,), name=f"download-{holder.keeper}", daemon=True)
+            for holder in self._holders
+        ]
+        try:
+            for worker in workers:
+                worker.start()
+            self._watch(progress)
+        finally:
+            self._cancel()
+            for worker in workers:
+                if worker.ident is not None:
+                    worker.join()
+        if self._error is not None:
+            raise self._error
+        return Outcome(self._machine.finished, tuple(self._machine.requests), self._machine.lost)
+
+    def _watch(self, progress: Callable[[int, int], None]) -> None:
+        over = False
+        while not over:
+            with self._changed:
+                if not self._over():
+                    self._changed.wait(timeout=0.5)
+                done, over = self._machine.done_bytes, self._over()
+            progress(done, self._version.size)
+
+    def _over(self) -> bool:
+        return self._cancelled or self._machine.finished or self._machine.stuck or self._error is not None
+
+    def _cancel(self) -> None:
+        with self._changed:
+            self._cancelled = True
+            connections = list(self._connections.values())
+            self._changed.notify_all()
+        for connection in connections:
+            connection.abort()
+
+    def _work(self, holder: Holder) -> None:
+        try:
+            while (chunk := self._next_chunk(holder.keeper)) is not None:
+                self._fetch(holder, chunk)
+        except BaseException as error:  # noqa: BLE001 - a worker's error is the download's: run() raises it
+            with self._changed:
+                self._error = error
+                self._changed.notify_all()
+
+    def _next_chunk(self, keeper: str) -> Chunk | None:
+        with self._changed:
+            while not self._over() and keeper not in self._machine.lost:
+                chunk = self._machine.next_chunk(keeper, self._clock.now())
+                if chunk is not None:
+                    return chunk
+                self._changed.wait(REST_S)
+            return None
+
+    def _fetch(self, holder: Holder, chunk: Chunk) -> None:
+        version = self._version
+        wanted = Range(
+            version.id,
+            chunk.offset,
+            chunk.length,
+            version.block_size,
+            checksums_of(version.checksums, chunk, version.block_size),
+        )
+        keeper = holder.keeper
+        try:
+            self._data.get(
+                keeper,
+                holder.address,
+                wanted,
+                self._target.write,
+                on_connection=lambda connection: self._use(keeper, connection),
+            )
+        except TargetUnwritable:
+            raise
+        except DfsError as error:
+            self._failed(keeper, chunk, error)
+        else:
+            with self._changed:
+                self._connections.pop(keeper, None)
+                fetched = self._machine.arrived(keeper, chunk, self._clock.now())
+                self._changed.notify_all()
+            self._on_fetched(fetched)
+
+    def _use(self, keeper: str, connection: Connection) -> None:
+        with self._changed:
+            if self._cancelled:
+                raise KeeperUnreachable(keeper=keeper, reason="the download is over")
+            self._connections[keeper] = connection
+
+    def _failed(self, keeper: str, chunk: Chunk, error: DfsError) -> None:
+        fatal = isinstance(error, ChecksumMismatch | NoSuchReplica) or not isinstance(error, KeeperUnreachable)
+        with self._changed:
+            self._connections.pop(keeper, None)
+            over = self._cancelled
+            fetched = self._machine.failed(keeper, chunk, str(error), self._clock.now(), fatal=fatal)
+            self._changed.notify_all()
+        self._on_fetched(fetched)
+        if isinstance(error, ChecksumMismatch) and not over:
+            self._on_bad(keeper, str(error))

@@ -1,0 +1,29 @@
+"""Progress of long transfers: a callable of one's own, or a tqdm bar."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+Progress = Callable[[int, int], None]
+ProgressArgument = bool | Progress | None
+BAR_DELAY_S = 0.5
+"""A transfer that is over sooner shows no bar."""
+
+
+@contextlib.contextmanager
+def progress_of(given: ProgressArgument, title: str, total: int) -> Iterator[Progress]:
+    """Yield the function to tell of `(done_bytes, total_bytes)`: `given` itself, a bar for True, or nothing."""
+    if callable(given):
+        yield given
+    elif given:
+        from tqdm.auto import tqdm
+
+        with tqdm(total=total, desc=title, unit="B", unit_scale=True, delay=BAR_DELAY_S) as bar:
+
+            def tell(done: int, total: int) -> None:
+                bar.update(done - bar.n)
+
+            yield tell
+    else:
+        yield lambda done, total: None

@@ -1,0 +1,77 @@
+"""Where a download goes: a temporary file beside the target, renamed when it is whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from dfslab.core.errors import TargetForbidden, TargetMissing, TargetUnwritable
+
+
+def unwritable(path: Path, error: OSError) -> TargetUnwritable:
+    """Return the typed error for a target that can't be written."""
+    kind: type[TargetUnwritable] = TargetUnwritable
+    if isinstance(error, FileNotFoundError):
+        kind = TargetMissing
+    elif isinstance(error, PermissionError):
+        kind = TargetForbidden
+    return kind(path=str(path), reason=error.strerror or str(error))
+
+
+class Target:
+    """A file that appears under its name only when it is whole.
+
+    Parameters
+    ----------
+    path : Path
+        The final path; its folder must exist. What is there already is replaced.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if path.is_dir():
+            raise TargetUnwritable(path=str(path), reason="it is a folder")
+        self._temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+        try:
+            self._fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise unwritable(path, error) from None
+
+    def reserve(self, size: int) -> None:
+        """Make the file `size` bytes long, with room for them."""
+        try:
+            os.ftruncate(self._fd, 0)
+            if size:
+                os.posix_fallocate(self._fd, 0, size)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+
+    def write(self, view: memoryview, offset: int) -> None:
+        """Write bytes at an offset; several threads may."""
+        try:
+            while view:
+                count = os.pwrite(self._fd, view, offset)
+                view, offset = view[count:], offset + count
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+
+    def publish(self) -> None:
+        """Let the file appear under its name."""
+        self._close()
+        try:
+            os.replace(self._temporary, self.path)
+        except OSError as error:
+            raise unwritable(self.path, error) from None
+
+    def discard(self) -> None:
+        """Remove what was not published."""
+        self._close()
+        with contextlib.suppress(FileNotFoundError):
+            self._temporary.unlink()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

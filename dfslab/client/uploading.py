@@ -1,0 +1,130 @@
+"""Carries out an upload: what the core's machine wants is called and sent, and the outcome told back."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+
+from dfslab.client.master import MasterLink
+from dfslab.client.source import Source
+from dfslab.core import upload
+from dfslab.core.errors import DfsError, MasterUnavailable, SourceUnreadable
+from dfslab.core.master.instructions import Slot, UploadState
+from dfslab.core.model import FileInfo
+from dfslab.core.trace import Kind, TraceEvent, Tracer
+from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime.clock import Clock
+from dfslab.runtime.data_client import DataClient
+from dfslab.runtime.wire import address_from, file_info_from
+
+Progress = Callable[[int, int], None]
+
+
+class Uploading:
+    """One upload under way."""
+
+    def __init__(
+        self,
+        master: MasterLink,
+        data: DataClient,
+        clock: Clock,
+        tracer: Tracer,
+        trace: Callable[[TraceEvent], None],
+        *,
+        ack_timeout_s: float,
+    ) -> None:
+        self._master, self._data, self._clock, self._tracer, self._trace = master, data, clock, tracer, trace
+        self._ack_timeout_s = ack_timeout_s
+        self._id = secrets.token_hex(16)
+        self._block_size = 0
+
+    def run(self, source: Source, name: str, ack_replicas: int | None, progress: Progress) -> FileInfo:
+        """Upload and return the acknowledged file; raise what the machine fails with."""
+        self._source, self._name, self._ack_replicas, self._progress = source, name, ack_replicas or 0, progress
+        machine = upload.Upload(
+            name,
+            ack_replicas or 1,
+            ack_timeout_s=self._ack_timeout_s,
+            master_timeout_s=self._master.patience_s,
+        )
+        self._cause = self._note(Kind.UPLOAD_REQUESTED, peer="master")
+        action = machine.start()
+        while True:
+            if isinstance(action, upload.Finish):
+                self._note(Kind.UPLOAD_DONE, version=action.info.version)
+                return action.info
+            if isinstance(action, upload.Fail):
+                self._note(Kind.UPLOAD_FAILED, reason=str(action.error))
+                raise action.error
+            action = machine.handle(self._do(action), self._clock.now())
+
+    def _do(self, action: upload.Action) -> upload.Event:
+        try:
+            if isinstance(action, upload.AskSlot):
+                time.sleep(action.pause_s)
+                return self._ask_slot(action)
+            if isinstance(action, upload.AskState):
+                time.sleep(action.pause_s)
+                return self._ask_state(action)
+        except DfsError as error:
+            return upload.MasterFailed(error, transient=isinstance(error, MasterUnavailable))
+        assert isinstance(action, upload.Send)
+        return self._send(action)
+
+    def _ask_slot(self, action: upload.AskSlot) -> upload.Event:
+        request = pb.BeginUploadRequest(
+            upload_id=self._id,
+            name=self._name,
+            size=self._source.size,
+            ack_replicas=self._ack_replicas,
+            client=self._tracer.node,
+            exclude=action.exclude,
+            cause=self._cause,
+        )
+        reply = self._master.once("BeginUpload", request, changes=False)
+        self._block_size = reply.block_size
+        address = address_from(reply.data_address) if reply.HasField("data_address") else None
+        committed = file_info_from(reply.committed) if reply.HasField("committed") else None
+        return upload.SlotAnswered(Slot(reply.version, reply.keeper, address, committed, reply.cause))
+
+    def _ask_state(self, action: upload.AskState) -> upload.Event:
+        request = pb.AwaitUploadRequest(upload_id=self._id, hold_s=action.hold_s)
+        reply = self._master.once("AwaitUpload", request, changes=False)
+        info = file_info_from(reply.acknowledged) if reply.HasField("acknowledged") else None
+        return upload.StateAnswered(UploadState(reply.known, reply.copies, info))
+
+    def _send(self, action: upload.Send) -> upload.Event:
+        cause = self._note(Kind.UPLOAD_STARTED, version=action.version, peer=action.keeper, cause=action.cause)
+        order = pb.Put(version=action.version, size=self._source.size, block_size=self._block_size, cause=cause)
+        self._source.rewind()
+        try:
+            self._data.put(
+                action.keeper,
+                action.address,
+                order,
+                self._source.read_into,
+                lambda done: self._progress(done, self._source.size),
+            )
+        except SourceUnreadable as error:
+            self._note(Kind.UPLOAD_FAILED, reason=str(error))
+            raise
+        except DfsError as error:
+            self._note(Kind.UPLOAD_RETRIED, version=action.version, peer=action.keeper, reason=str(error))
+            return upload.SendFailed(error)
+        return upload.Sent()
+
+    def _note(self, kind: Kind, *, version: str = "", peer: str = "", cause: str = "", **detail: str) -> str:
+        event = self._tracer.event(
+            kind,
+            self._clock.now(),
+            file_name=self._name,
+            version=version,
+            peer=peer,
+            bytes=self._source.size,
+            cause=cause or getattr(self, "_cause", ""),
+            transfer=self._id,
+            **detail,
+        )
+        self._trace(event)
+        return event.id

@@ -1,0 +1,60 @@
+"""The arithmetic of blocks and chunks.
+
+A *block* is the unit of checksums; a *chunk* is a run of whole blocks, the unit that a download
+fetches from one keeper at a time.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+BLOCK_SIZE = 256 * 1024
+MAX_CHUNK_BYTES = 4 * 1024 * 1024
+CHECKSUM_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A run of whole blocks of one version.
+
+    Attributes
+    ----------
+    index : int
+        Place among the chunks of the download.
+    offset, length : int
+        Where it lies in the file, in bytes.
+    """
+
+    index: int
+    offset: int
+    length: int
+
+
+def block_count(size: int, block_size: int) -> int:
+    """Return how many blocks a file of `size` bytes has (none when it is empty)."""
+    return -(-size // block_size)
+
+
+def split_into_chunks(size: int, block_size: int, holders: int) -> tuple[Chunk, ...]:
+    """Cut a file into chunks for a parallel download.
+
+    Chunks are at most 4 MiB and always whole blocks; a small file gets smaller ones, about four a
+    holder, so that every holder has something to serve.
+    """
+    blocks = block_count(size, block_size)
+    wanted = max(1, blocks // (4 * max(1, holders)))
+    step = min(wanted, max(1, MAX_CHUNK_BYTES // block_size)) * block_size
+    return tuple(Chunk(index, offset, min(step, size - offset)) for index, offset in enumerate(range(0, size, step)))
+
+
+def checksums_of(checksums: bytes, chunk: Chunk, block_size: int) -> bytes:
+    """Return the part of a version's packed checksums that covers `chunk`."""
+    first = chunk.offset // block_size
+    count = block_count(chunk.length, block_size)
+    return checksums[first * CHECKSUM_BYTES : (first + count) * CHECKSUM_BYTES]
+
+
+def digest(checksums: bytes) -> int:
+    """Return a CRC-32 over a version's packed checksums: a short proof of which bytes a replica claims to hold."""
+    return zlib.crc32(checksums)

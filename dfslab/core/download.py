@@ -1,0 +1,136 @@
+"""A client's parallel download as a state machine: who fetches which chunk, and what when one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dfslab.core.blocks import Chunk, split_into_chunks
+from dfslab.core.policies.chunk_scheduler import ChunkScheduler, InFlight
+
+MAX_FAILURES_PER_KEEPER = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What became of one request for a chunk.
+
+    `outcome` is "ok" (the first whole copy), "duplicate" (a hedge that came second), "failed" or
+    "cancelled" (the chunk was whole before this copy was).
+    """
+
+    keeper: str
+    chunk: Chunk
+    start_s: float
+    end_s: float
+    outcome: str
+    reason: str = ""
+
+
+class Download:
+    """The chunks of one version, shared out among its holders.
+
+    Parameters
+    ----------
+    size, block_size : int
+        Bytes.
+    holders : sequence of str
+        Keepers that serve the version.
+    scheduler : ChunkScheduler
+        Which chunk an idle keeper serves next.
+    """
+
+    def __init__(self, size: int, block_size: int, holders: Sequence[str], scheduler: ChunkScheduler) -> None:
+        self.chunks = split_into_chunks(size, block_size, len(holders))
+        self.requests: list[Fetched] = []
+        self._scheduler = scheduler
+        self._waiting: dict[int, Chunk] = {chunk.index: chunk for chunk in self.chunks}
+        self._in_flight: dict[int, InFlight] = {}
+        self._started: dict[tuple[str, int], float] = {}
+        self._done: dict[int, None] = {}
+        self._failures: dict[str, int] = dict.fromkeys(holders, 0)
+        self._lost: dict[str, str] = {}
+        self._spent_s = 0.0
+        self.done_bytes = 0
+
+    @property
+    def finished(self) -> bool:
+        """True when every chunk is whole."""
+        return len(self._done) == len(self.chunks)
+
+    @property
+    def stuck(self) -> bool:
+        """True when chunks are missing and no keeper is left to serve them."""
+        return not self.finished and not self.holders
+
+    @property
+    def holders(self) -> list[str]:
+        """Keepers that still serve."""
+        return [keeper for keeper in self._failures if keeper not in self._lost]
+
+    @property
+    def lost(self) -> dict[str, str]:
+        """Keepers that were given up, and why."""
+        return dict(self._lost)
+
+    def next_chunk(self, keeper: str, now: float) -> Chunk | None:
+        """Give an idle keeper a chunk to serve, or None when there is nothing for it at the moment."""
+        if self.finished or keeper in self._lost:
+            return None
+        mean_s = self._spent_s / len(self._done) if self._done else None
+        chunk = self._scheduler.next_chunk(keeper, list(self._waiting.values()), self._in_flight, mean_s, now)
+        if chunk is None or chunk.index in self._done:
+            return None
+        self._waiting.pop(chunk.index, None)
+        flight = self._in_flight.get(chunk.index)
+        keepers = (*flight.keepers, keeper) if flight else (keeper,)
+        self._in_flight[chunk.index] = InFlight(chunk, keepers, flight.since_s if flight else now)
+        self._started[keeper, chunk.index] = now
+        return chunk
+
+    def is_done(self, chunk: Chunk) -> bool:
+        """Return True when the chunk is whole, so that a second copy of it is of no use any more."""
+        return chunk.index in self._done
+
+    def arrived(self, keeper: str, chunk: Chunk, now: float) -> Fetched:
+        """Note that `keeper` served a whole, checked chunk."""
+        first = chunk.index not in self._done
+        started = self._land(keeper, chunk)
+        if first:
+            self._done[chunk.index] = None
+            self._spent_s += now - started
+            self.done_bytes += chunk.length
+            self._in_flight.pop(chunk.index, None)
+            self._waiting.pop(chunk.index, None)
+        self._failures[keeper] = 0
+        return self._log(Fetched(keeper, chunk, started, now, "ok" if first else "duplicate"))
+
+    def failed(self, keeper: str, chunk: Chunk, reason: str, now: float, *, fatal: bool) -> Fetched:
+        """Note that `keeper` did not serve a chunk, and put it back at the head of the queue.
+
+        The keeper is given up at once when `fatal` (it does not hold the version, or its replica is
+        bad), otherwise after three failures in a row.
+        """
+        started = self._land(keeper, chunk)
+        if chunk.index in self._done:
+            return self._log(Fetched(keeper, chunk, started, now, "cancelled", reason))
+        if chunk.index not in self._in_flight:
+            self._waiting = {chunk.index: chunk, **self._waiting}
+        self._failures[keeper] += 1
+        if fatal or self._failures[keeper] >= MAX_FAILURES_PER_KEEPER:
+            self._lost[keeper] = reason
+        return self._log(Fetched(keeper, chunk, started, now, "failed", reason))
+
+    def _land(self, keeper: str, chunk: Chunk) -> float:
+        flight = self._in_flight.get(chunk.index)
+        if flight is not None:
+            others = tuple(other for other in flight.keepers if other != keeper)
+            if others:
+                self._in_flight[chunk.index] = InFlight(chunk, others, flight.since_s)
+            else:
+                del self._in_flight[chunk.index]
+        return self._started.pop((keeper, chunk.index))
+
+    def _log(self, fetched: Fetched) -> Fetched:
+        self.requests.append(fetched)
+        return fetched

@@ -1,0 +1,177 @@
+"""The lookup table as a function of the trace: fold the events up to a moment and you have the table of that moment.
+
+The master keeps its own table (`dfslab.core.lookup`); this one is what views show, also for a
+moment in the past and for a saved trace. Tests hold the two equal.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dfslab.core.trace import TraceEvent
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperRow:
+    """A keeper as the master saw it."""
+
+    keeper: str
+    state: str
+    incarnation: int = 0
+    address: str = ""
+    data_address: str = ""
+    directory: str = ""
+    free_bytes: int = 0
+    last_heartbeat_s: float | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """True while the master counts on it."""
+        return self.state in ("alive", "draining")
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A current version and its name."""
+
+    version: str
+    file_name: str
+    size: int
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaRow:
+    """A replica of a version on a keeper."""
+
+    version: str
+    keeper: str
+    path: str
+    state: str
+    since_s: float
+
+
+@dataclass
+class Table:
+    """Keepers, files and replicas at one moment of a trace."""
+
+    keepers: dict[str, KeeperRow] = field(default_factory=dict)
+    files: dict[str, FileRow] = field(default_factory=dict)
+    replicas: dict[str, dict[str, ReplicaRow]] = field(default_factory=dict)
+
+    def copy(self) -> Table:
+        """Return a copy that later events do not change (rows are immutable and shared)."""
+        return Table(
+            dict(self.keepers),
+            dict(self.files),
+            {version: copy.copy(rows) for version, rows in self.replicas.items()},
+        )
+
+    def apply(self, event: TraceEvent) -> None:
+        """Bring the table up to `event`; kinds that do not touch it pass by."""
+        step = _STEPS.get(event.kind)
+        if step is not None:
+            step(self, event)
+
+    def live_copies(self, version: str) -> int:
+        """Return how many valid replicas of `version` are on live keepers."""
+        rows = self.replicas.get(version, {}).values()
+        return sum(
+            1
+            for row in rows
+            if row.state == "valid" and row.keeper in self.keepers and self.keepers[row.keeper].is_alive
+        )
+
+
+def _master_started(table: Table, event: TraceEvent) -> None:
+    table.keepers.clear()
+    table.files.clear()
+    table.replicas.clear()
+
+
+def _keeper_registered(table: Table, event: TraceEvent) -> None:
+    detail = event.detail
+    table.keepers[event.peer] = KeeperRow(
+        event.peer,
+        detail["state"],
+        detail["incarnation"],
+        detail["address"],
+        detail["data_address"],
+        detail["directory"],
+        detail["free_bytes"],
+        event.time_s,
+    )
+
+
+def _keeper_unseen(table: Table, event: TraceEvent) -> None:
+    table.keepers[event.peer] = KeeperRow(event.peer, "unseen", event.detail["incarnation"])
+
+
+def _heartbeat(table: Table, event: TraceEvent) -> None:
+    row = table.keepers.get(event.peer)
+    if row is not None:
+        table.keepers[event.peer] = replace(row, last_heartbeat_s=event.time_s, free_bytes=event.detail["free_bytes"])
+
+
+def _keeper_state(state: str) -> Callable[[Table, TraceEvent], None]:
+    def step(table: Table, event: TraceEvent) -> None:
+        table.keepers[event.peer] = replace(table.keepers[event.peer], state=state)
+
+    return step
+
+
+def _file_committed(table: Table, event: TraceEvent) -> None:
+    table.files[event.version] = FileRow(event.version, event.file_name, event.bytes, event.detail["created_at"])
+
+
+def _replica_recorded(table: Table, event: TraceEvent) -> None:
+    rows = table.replicas.setdefault(event.version, {})
+    rows[event.peer] = ReplicaRow(event.version, event.peer, event.detail["path"], "valid", event.time_s)
+
+
+def _replica_state(state: str) -> Callable[[Table, TraceEvent], None]:
+    def step(table: Table, event: TraceEvent) -> None:
+        rows = table.replicas.get(event.version, {})
+        if event.peer in rows:
+            rows[event.peer] = replace(rows[event.peer], state=state, since_s=event.time_s)
+
+    return step
+
+
+def _replica_gone(table: Table, event: TraceEvent) -> None:
+    rows = table.replicas.get(event.version, {})
+    rows.pop(event.peer, None)
+    if not rows:
+        table.replicas.pop(event.version, None)
+
+
+def _file_deleted(table: Table, event: TraceEvent) -> None:
+    table.files.pop(event.version, None)
+
+
+def _file_renamed(table: Table, event: TraceEvent) -> None:
+    table.files[event.version] = replace(table.files[event.version], file_name=event.file_name)
+
+
+_STEPS: dict[str, Callable[[Table, TraceEvent], None]] = {
+    "master_started": _master_started,
+    "keeper_registered": _keeper_registered,
+    "keeper_unseen": _keeper_unseen,
+    "heartbeat": _heartbeat,
+    "keeper_dead": _keeper_state("dead"),
+    "keeper_draining": _keeper_state("draining"),
+    "keeper_decommissioned": _keeper_state("decommissioned"),
+    "file_committed": _file_committed,
+    "file_restored": _file_committed,
+    "replica_recorded": _replica_recorded,
+    "replica_restored": _replica_recorded,
+    "replica_corrupt": _replica_state("corrupt"),
+    "replica_drop_ordered": _replica_state("dropping"),
+    "replica_forgotten": _replica_gone,
+    "file_deleted": _file_deleted,
+    "file_renamed": _file_renamed,
+}

@@ -1,0 +1,149 @@
+"""What reaches a keeper: orders of the master, requests on its data port, outcomes, and the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dfslab.core.model import Address, StoredReplica, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed; `free_bytes` is what the disk has left."""
+
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeatNow:
+    """Somebody wants a heartbeat at once."""
+
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterAnswered:
+    """The master took the registration."""
+
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatAnswered:
+    """The master heard the heartbeat."""
+
+
+@dataclass(frozen=True, slots=True)
+class MasterSilent:
+    """A registration or a heartbeat got no answer."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationLapsed:
+    """The master does not know this incarnation (any more)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationRefused:
+    """The master will not have this keeper: another process has its name, or it was decommissioned."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PutRequested:
+    """A client wants to send a version to the data port (step 3)."""
+
+    version: str
+    size: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class WriteAborted:
+    """A version that was being received did not arrive whole."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaWritten:
+    """A whole, checked replica is on stable storage under its final name."""
+
+    stored: StoredReplica
+    block_size: int
+    checksums: bytes
+    copy_id: str = ""
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswered:
+    """The master answered step 4: the replica counts, or is to be deleted."""
+
+    version: str
+    keep: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CopyOrdered:
+    """The master wants this keeper to fetch a version from `source`."""
+
+    copy_id: str
+    version: Version
+    source: str
+    source_data_address: Address
+    incarnation: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOrdered:
+    """The master tells this keeper that `target` will fetch a version from it."""
+
+    copy_id: str
+    version: str
+    target: str
+    incarnation: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """A copy that this keeper was fetching came to nothing."""
+
+    copy_id: str
+    version: str
+    reason: str
+    source_at_fault: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DropOrdered:
+    """The master wants a replica deleted."""
+
+    version: str
+    incarnation: int
+    cause: str
+
+
+Event = (
+    Tick
+    | BeatNow
+    | RegisterAnswered
+    | HeartbeatAnswered
+    | MasterSilent
+    | RegistrationLapsed
+    | RegistrationRefused
+    | PutRequested
+    | WriteAborted
+    | ReplicaWritten
+    | StoredAnswered
+    | CopyOrdered
+    | SourceOrdered
+    | FetchFailed
+    | DropOrdered
+)

@@ -1,0 +1,249 @@
+"""The data keeper: one object that turns events into instructions."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from dfslab.core.errors import InvalidTransition, NoSuchReplica, NotReady, StaleIncarnation, StorageFailed
+from dfslab.core.keeper import events, instructions
+from dfslab.core.keeper.instructions import Instruction
+from dfslab.core.model import StoredReplica
+from dfslab.core.trace import Kind, Tracer
+
+HEADROOM_BYTES = 1 << 20
+"""What a keeper leaves free on its disk."""
+
+
+class Membership(enum.StrEnum):
+    """A keeper's standing with the master."""
+
+    JOINING = "joining"
+    MEMBER = "member"
+    OUT = "out"
+
+
+MEMBERSHIP: dict[tuple[Membership, type], Membership] = {
+    (Membership.JOINING, events.RegisterAnswered): Membership.MEMBER,
+    (Membership.JOINING, events.MasterSilent): Membership.JOINING,
+    (Membership.JOINING, events.RegistrationLapsed): Membership.JOINING,
+    (Membership.JOINING, events.RegistrationRefused): Membership.OUT,
+    (Membership.JOINING, events.HeartbeatAnswered): Membership.JOINING,
+    (Membership.MEMBER, events.RegisterAnswered): Membership.MEMBER,
+    (Membership.MEMBER, events.HeartbeatAnswered): Membership.MEMBER,
+    (Membership.MEMBER, events.MasterSilent): Membership.MEMBER,
+    (Membership.MEMBER, events.RegistrationLapsed): Membership.JOINING,
+    (Membership.MEMBER, events.RegistrationRefused): Membership.OUT,
+    (Membership.OUT, events.RegistrationRefused): Membership.OUT,
+    (Membership.OUT, events.RegistrationLapsed): Membership.OUT,
+    (Membership.OUT, events.MasterSilent): Membership.OUT,
+    (Membership.OUT, events.HeartbeatAnswered): Membership.OUT,
+}
+
+
+def next_membership(state: Membership, event: events.Event) -> Membership:
+    """Return a keeper's next standing; a pair that is not listed is a bug of ours."""
+    try:
+        return MEMBERSHIP[state, type(event)]
+    except KeyError:
+        raise InvalidTransition(machine="membership", state=state, event=type(event).__name__) from None
+
+
+class Keeper:
+    """A data keeper's decisions.
+
+    `handle` is the only thing that changes its state; the caller provides mutual exclusion. A
+    request that must be refused raises, and has then changed nothing.
+
+    Parameters
+    ----------
+    keeper : str
+        Its name.
+    boot : str
+        New at each start of its process.
+    replicas : iterable of StoredReplica
+        What a look at the disk found.
+    heartbeat_interval_s, heartbeat_timeout_s : float
+        As the cluster's. After that long without an answer of the master, it takes no more files.
+    """
+
+    def __init__(
+        self,
+        keeper: str,
+        boot: str,
+        replicas: Iterable[StoredReplica],
+        *,
+        heartbeat_interval_s: float,
+        heartbeat_timeout_s: float,
+    ) -> None:
+        self.keeper = keeper
+        self.membership = Membership.JOINING
+        self.incarnation = 0
+        self._interval_s = heartbeat_interval_s
+        self._timeout_s = heartbeat_timeout_s
+        self._tracer = Tracer(keeper, boot)
+        self._replicas = {stored.version: stored for stored in replicas}
+        self._receiving: dict[str, None] = {}
+        self._last_contact = 0.0
+        self._next_beat = 0.0
+
+    def handle(self, event: events.Event, now: float) -> list[Instruction]:
+        """Take one event at time `now` (seconds, monotonic) and return what is to be done, in order."""
+        return _HANDLERS[type(event)](self, event, now)
+
+    def holds(self, version: str) -> StoredReplica:
+        """Return the replica of a version, or raise NoSuchReplica."""
+        try:
+            return self._replicas[version]
+        except KeyError:
+            raise NoSuchReplica(keeper=self.keeper, version=version) from None
+
+    def replicas(self) -> tuple[StoredReplica, ...]:
+        """Return every replica on the disk."""
+        return tuple(self._replicas.values())
+
+    @property
+    def next_wake_s(self) -> float:
+        """When the next Tick is due."""
+        return self._next_beat
+
+    def _on_tick(self, event: events.Tick, now: float) -> list[Instruction]:
+        if now < self._next_beat:
+            return []
+        return self._speak(event.free_bytes, now)
+
+    def _on_beat_now(self, event: events.BeatNow, now: float) -> list[Instruction]:
+        return self._speak(event.free_bytes, now)
+
+    def _speak(self, free_bytes: int, now: float) -> list[Instruction]:
+        self._next_beat = now + self._interval_s
+        if self.membership is Membership.JOINING:
+            return [instructions.SendRegister(self.replicas())]
+        if self.membership is Membership.MEMBER:
+            return [instructions.SendHeartbeat(self.incarnation, free_bytes)]
+        return []
+
+    def _on_register_answered(self, event: events.RegisterAnswered, now: float) -> list[Instruction]:
+        self.membership = next_membership(self.membership, event)
+        self.incarnation = max(self.incarnation, event.incarnation)
+        self._last_contact = now
+        self._next_beat = now + self._interval_s
+        return []
+
+    def _on_heartbeat_answered(self, event: events.HeartbeatAnswered, now: float) -> list[Instruction]:
+        self.membership = next_membership(self.membership, event)
+        self._last_contact = now
+        return []
+
+    def _on_master_silent(self, event: events.MasterSilent, now: float) -> list[Instruction]:
+        self.membership = next_membership(self.membership, event)
+        return []
+
+    def _on_lapsed(self, event: events.RegistrationLapsed, now: float) -> list[Instruction]:
+        self.membership = next_membership(self.membership, event)
+        if self.membership is Membership.OUT:
+            return []
+        self._next_beat = now + self._interval_s
+        return [instructions.SendRegister(self.replicas())]
+
+    def _on_refused(self, event: events.RegistrationRefused, now: float) -> list[Instruction]:
+        self.membership = next_membership(self.membership, event)
+        note = self._tracer.event(Kind.KEEPER_FENCED, now, reason=event.reason)
+        return [instructions.Note(note), instructions.Stop(event.reason)]
+
+    def _on_put_requested(self, event: events.PutRequested, now: float) -> list[Instruction]:
+        if self.membership is not Membership.MEMBER or now - self._last_contact > self._timeout_s:
+            raise NotReady(keeper=self.keeper)
+        self._reserve(event.version, event.size, event.free_bytes)
+        return []
+
+    def _reserve(self, version: str, size: int, free_bytes: int) -> None:
+        if version in self._receiving or version in self._replicas:
+            raise StorageFailed(keeper=self.keeper, reason=f"version {version} is there already")
+        if size + HEADROOM_BYTES > free_bytes:
+            raise StorageFailed(keeper=self.keeper, reason=f"{size} bytes do not fit, {free_bytes} are free")
+        self._receiving[version] = None
+
+    def _on_write_aborted(self, event: events.WriteAborted, now: float) -> list[Instruction]:
+        self._receiving.pop(event.version, None)
+        return []
+
+    def _on_replica_written(self, event: events.ReplicaWritten, now: float) -> list[Instruction]:
+        stored = event.stored
+        self._receiving.pop(stored.version, None)
+        self._replicas[stored.version] = stored
+        note = self._tracer.event(
+            Kind.REPLICA_STORED,
+            now,
+            version=stored.version,
+            peer="master",
+            bytes=stored.size,
+            cause=event.cause,
+            copy=event.copy_id,
+        )
+        return [instructions.Note(note), instructions.SendStored(self.incarnation, event, note.id)]
+
+    def _on_stored_answered(self, event: events.StoredAnswered, now: float) -> list[Instruction]:
+        if event.keep or event.version not in self._replicas:
+            return []
+        del self._replicas[event.version]
+        return [instructions.DeleteReplica(event.version, tell_master=False, incarnation=self.incarnation)]
+
+    def _check_incarnation(self, incarnation: int) -> None:
+        if incarnation != self.incarnation:
+            raise StaleIncarnation(keeper=self.keeper, incarnation=incarnation)
+
+    def _on_copy_ordered(self, event: events.CopyOrdered, now: float) -> list[Instruction]:
+        self._check_incarnation(event.incarnation)
+        if event.version.id in self._receiving:
+            return []
+        self._receiving[event.version.id] = None
+        note = self._tracer.event(
+            Kind.COPY_STARTED,
+            now,
+            file_name=event.version.name,
+            version=event.version.id,
+            peer=event.source,
+            bytes=event.version.size,
+            cause=event.cause,
+            copy=event.copy_id,
+        )
+        return [instructions.Note(note), instructions.Fetch(event)]
+
+    def _on_source_ordered(self, event: events.SourceOrdered, now: float) -> list[Instruction]:
+        self._check_incarnation(event.incarnation)
+        self.holds(event.version)
+        return []
+
+    def _on_fetch_failed(self, event: events.FetchFailed, now: float) -> list[Instruction]:
+        self._receiving.pop(event.version, None)
+        return [instructions.SendCopyFailed(event.copy_id, event.reason, event.source_at_fault)]
+
+    def _on_drop_ordered(self, event: events.DropOrdered, now: float) -> list[Instruction]:
+        self._check_incarnation(event.incarnation)
+        stored = self._replicas.pop(event.version, None)
+        note = self._tracer.event(
+            Kind.REPLICA_DROPPED, now, version=event.version, bytes=stored.size if stored else 0, cause=event.cause
+        )
+        delete = instructions.DeleteReplica(event.version, tell_master=True, incarnation=self.incarnation)
+        return [instructions.Note(note), delete]
+
+
+_HANDLERS: dict[type, Callable[[Keeper, Any, float], list[Instruction]]] = {
+    events.Tick: Keeper._on_tick,
+    events.BeatNow: Keeper._on_beat_now,
+    events.RegisterAnswered: Keeper._on_register_answered,
+    events.HeartbeatAnswered: Keeper._on_heartbeat_answered,
+    events.MasterSilent: Keeper._on_master_silent,
+    events.RegistrationLapsed: Keeper._on_lapsed,
+    events.RegistrationRefused: Keeper._on_refused,
+    events.PutRequested: Keeper._on_put_requested,
+    events.WriteAborted: Keeper._on_write_aborted,
+    events.ReplicaWritten: Keeper._on_replica_written,
+    events.StoredAnswered: Keeper._on_stored_answered,
+    events.CopyOrdered: Keeper._on_copy_ordered,
+    events.SourceOrdered: Keeper._on_source_ordered,
+    events.FetchFailed: Keeper._on_fetch_failed,
+    events.DropOrdered: Keeper._on_drop_ordered,
+}

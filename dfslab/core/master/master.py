@@ -1,0 +1,235 @@
+"""The master tracker: one object that turns events into instructions, and answers questions about its tables."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dfslab.core.errors import DfsError, FileUnavailable
+from dfslab.core.liveness import Liveness
+from dfslab.core.lookup import Replica, ReplicaState
+from dfslab.core.master import copies, events, namespace, registration, repair, uploads
+from dfslab.core.master.instructions import (
+    CatalogRecord,
+    Instruction,
+    PutKeeper,
+    PutReplica,
+    PutUpload,
+    PutVersion,
+)
+from dfslab.core.master.state import Effects, Keeper, MasterState, Upload
+from dfslab.core.model import FileInfo, Holder, Location, Version
+from dfslab.core.options import Options
+from dfslab.core.policies import Policies
+from dfslab.core.trace import Kind
+
+Handler = Callable[[MasterState, Any, float, Effects], None]
+
+
+def _on_tick(state: MasterState, event: events.Tick, now: float, out: Effects) -> None:
+    registration.declare_the_dead(state, now, out)
+    registration.leave_safe_mode(state, now, out)
+    registration.release_the_drained(state, now, out)
+    copies.abandon_late(state, now, out)
+    uploads.expire(state, now, out)
+    if now >= state.next_scan_at:
+        state.next_scan_at = now + state.options.replication_interval_s
+        repair.run_scan(state, now, out)
+
+
+HANDLERS: dict[type, Handler] = {
+    events.Register: registration.on_register,
+    events.Heartbeat: registration.on_heartbeat,
+    events.ReplicaStored: uploads.on_replica_stored,
+    events.CopyFailed: copies.on_copy_failed,
+    events.ReplicaDropped: repair.on_replica_dropped,
+    events.BadReplica: repair.on_bad_replica,
+    events.BeginUpload: uploads.on_begin_upload,
+    events.AwaitUpload: uploads.on_await_upload,
+    events.Delete: namespace.on_delete,
+    events.Rename: namespace.on_rename,
+    events.Scan: repair.on_scan,
+    events.Decommission: registration.on_decommission,
+    events.Tick: _on_tick,
+}
+
+
+@dataclass
+class CatalogImage:
+    """What the catalog remembers, read back at a start."""
+
+    keepers: list[PutKeeper] = field(default_factory=list)
+    versions: list[Version] = field(default_factory=list)
+    replicas: list[PutReplica] = field(default_factory=list)
+    uploads: list[PutUpload] = field(default_factory=list)
+
+    def records(self) -> Iterable[CatalogRecord]:
+        """Yield the records that would make this image."""
+        yield from self.keepers
+        yield from map(PutVersion, self.versions)
+        yield from self.replicas
+        yield from self.uploads
+
+
+class Master:
+    """The master tracker's decisions.
+
+    `handle` is the only thing that changes its state; the other methods answer questions. The
+    caller provides mutual exclusion.
+
+    Parameters
+    ----------
+    options : Options
+    policies : Policies
+    rng : random.Random
+        The only source of chance.
+    boot : str
+        Distinguishes this start's trace ids from those of earlier ones.
+    """
+
+    def __init__(self, options: Options, policies: Policies, rng: random.Random, boot: str = "1") -> None:
+        self._state = MasterState(options, policies, rng, boot)
+
+    def handle(self, event: events.Event, now: float) -> list[Instruction]:
+        """Take one event at time `now` (seconds, monotonic) and return what is to be done, in order.
+
+        A request that is refused changes nothing; its error comes back as a `Refuse`.
+        """
+        out = Effects(self._state.tracer, now)
+        try:
+            HANDLERS[type(event)](self._state, event, now, out)
+        except DfsError as error:
+            if isinstance(event, events.Tick):
+                raise
+            out = Effects(self._state.tracer, now)
+            out.refuse(event.request, error)
+        repair.after_event(self._state, now, out)
+        return out.instructions()
+
+    def start(self, image: CatalogImage, now: float) -> list[Instruction]:
+        """Load what the catalog remembers. With known keepers, begin in safe mode until they have reported.
+
+        In safe mode nothing is copied and nothing deleted, so that a restart of everything together
+        does not look like the death of everyone (HDFS calls it the same).
+        """
+        state, options = self._state, self._state.options
+        out = Effects(state.tracer, now)
+        cause = out.note(Kind.MASTER_STARTED, files=len(image.versions), keepers=len(image.keepers))
+        state.next_scan_at = now + options.replication_interval_s
+        self._load_keepers(image, now, out, cause)
+        self._load_files(image, out, cause)
+        for record in image.uploads:
+            self._load_upload(record, now)
+        for version_id in state.table.versions:
+            repair.reassess(state, version_id, now, cause)
+        return out.instructions()
+
+    def _load_keepers(self, image: CatalogImage, now: float, out: Effects, cause: str) -> None:
+        state = self._state
+        for record in image.keepers:
+            state.keepers[record.keeper] = registration.restored_keeper(record)
+            if not record.decommissioned:
+                state.safe_until = now + state.options.heartbeat_timeout_s + state.options.heartbeat_interval_s
+                out.note(Kind.KEEPER_UNSEEN, peer=record.keeper, cause=cause, incarnation=record.incarnation)
+
+    def _load_files(self, image: CatalogImage, out: Effects, cause: str) -> None:
+        table = self._state.table
+        for version in image.versions:
+            table.load(version)
+            if not version.deleted:
+                out.note(
+                    Kind.FILE_RESTORED, version=version, bytes=version.size, cause=cause, created_at=version.created_at
+                )
+        for record in image.replicas:
+            version = table.versions[record.version]
+            row_state = ReplicaState.DROPPING if version.deleted else ReplicaState.VALID
+            table.put_replica(version.id, Replica(record.keeper, record.path, row_state))
+            if version.deleted:
+                self._state.unconfirmed_drops[version.id, record.keeper] = None
+            out.note(
+                Kind.REPLICA_RESTORED,
+                version=version,
+                peer=record.keeper,
+                bytes=version.size,
+                cause=cause,
+                path=record.path,
+            )
+
+    def _load_upload(self, record: PutUpload, now: float) -> None:
+        version = self._state.table.versions.get(record.version)
+        name, size = (version.name, version.size) if version else ("", 0)
+        upload = Upload(record.upload_id, name, size, record.ack_replicas, "", now, committed=record.version)
+        self._state.uploads[upload.id] = upload
+
+    def stat(self, name: str) -> FileInfo:
+        """Return what is known of a file, or raise NoSuchFile."""
+        return self._state.file_info(self._state.table.current(name))
+
+    def locate(self, name: str) -> Location:
+        """Return where a file can be read, best first, or raise NoSuchFile or FileUnavailable.
+
+        When no valid copy is on a live keeper, copies that were found bad are offered: a reader checks
+        every block, and some blocks may be good.
+        """
+        state = self._state
+        version = state.table.current(name)
+        keepers = state.serving_holders(version.id) or self._serving_corrupt(version)
+        if not keepers:
+            raise FileUnavailable(name=name, holders=list(state.table.replicas(version.id)))
+        return Location(version, tuple(Holder(keeper.id, keeper.data_address) for keeper in keepers))
+
+    def _serving_corrupt(self, version: Version) -> list[Keeper]:
+        rows = self._state.table.replicas(version.id).values()
+        keepers = [self._state.keepers[row.keeper] for row in rows if row.state is ReplicaState.CORRUPT]
+        return [keeper for keeper in keepers if keeper.serves]
+
+    def files(self, prefix: str = "", after: str = "", limit: int = 1000) -> list[FileInfo]:
+        """Return up to `limit` files whose names start with `prefix` and sort behind `after`, by name."""
+        names = sorted(name for name in self._state.table.names if name.startswith(prefix) and name > after)
+        return [self.stat(name) for name in names[:limit]]
+
+    def rows_of(self, name: str) -> list[tuple[Version, Replica, bool]]:
+        """Return a file's rows of the lookup table: version, replica, and whether its keeper is alive."""
+        version = self._state.table.current(name)
+        rows = self._state.table.replicas(version.id).values()
+        return [(version, row, self._state.keepers[row.keeper].serves) for row in rows]
+
+    def rows(self) -> list[tuple[Version, Replica, bool]]:
+        """Return the whole lookup table, by name."""
+        return [row for name in sorted(self._state.table.names) for row in self.rows_of(name)]
+
+    def held_by(self, keeper_id: str) -> tuple[int, int]:
+        """Return how many replicas a keeper holds, and their bytes."""
+        return self._state.table.count_on(keeper_id), self._state.table.stored_bytes(keeper_id)
+
+    def keepers(self) -> list[Keeper]:
+        """Return the keepers in the order they first came; not to be changed."""
+        return list(self._state.keepers.values())
+
+    def upload_of(self, version_id: str) -> str:
+        """Return the upload that a version still under way belongs to, or an empty string."""
+        return self._state.upload_of.get(version_id, "")
+
+    @property
+    def safe_mode(self) -> bool:
+        """True while the master waits for reports after a restart."""
+        return self._state.safe_until is not None
+
+    def validate(self) -> None:
+        """Check what must hold between any two events; a failure is a bug of ours."""
+        state = self._state
+        for version_id, short in state.short.items():
+            assert state.live_copies(version_id) < state.options.replicas, (version_id, short)
+        for version in state.table.versions.values():
+            if not version.deleted:
+                assert state.table.names[version.name] == version.id, version
+                assert (version.id in state.short) == (state.live_copies(version.id) < state.options.replicas), version
+            assert not (version.deleted and version.id in state.copying), version
+        for keeper in state.keepers.values():
+            into = [copy for copy in state.copies.values() if copy.target == keeper.id]
+            assert keeper.copies_in == len(into), keeper
+            assert keeper.incoming_bytes == sum(copy.size for copy in into), keeper
+            assert keeper.copies_out == sum(1 for copy in state.copies.values() if copy.source == keeper.id), keeper
+            assert not into or keeper.liveness is not Liveness.DEAD, keeper

@@ -1,0 +1,195 @@
+"""Keepers come, speak and fall silent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from dfslab.core.blocks import digest
+from dfslab.core.errors import (
+    KeeperFenced,
+    NotEnoughKeepers,
+    StaleIncarnation,
+    WrongState,
+)
+from dfslab.core.liveness import Liveness, Sign, next_liveness
+from dfslab.core.lookup import Replica, ReplicaState
+from dfslab.core.master import copies, repair, replicas
+from dfslab.core.master.events import Decommission, Heartbeat, Register
+from dfslab.core.master.instructions import PutKeeper, Registered
+from dfslab.core.master.state import Effects, Keeper, MasterState
+from dfslab.core.model import StoredReplica
+from dfslab.core.trace import Kind
+
+_MAX_SUPERSEDED = 64
+
+
+def on_register(state: MasterState, event: Register, now: float, out: Effects) -> None:
+    """Give the keeper a new incarnation, then believe exactly what its report shows."""
+    keeper = state.keepers.setdefault(event.keeper, Keeper(event.keeper, Liveness.UNSEEN))
+    if keeper.liveness is Liveness.DECOMMISSIONED:
+        advice = "add_keeper() makes a new one under a new name"
+        raise WrongState(node=keeper.id, state="decommissioned", advice=advice)
+    if event.boot in keeper.superseded:
+        raise KeeperFenced(keeper=keeper.id)
+    _supersede(keeper, event.boot)
+    keeper.liveness = next_liveness(keeper.liveness, Sign.REGISTERED)
+    keeper.incarnation += 1
+    keeper.address, keeper.data_address = event.address, event.data_address
+    keeper.directory, keeper.free_bytes = event.directory, event.free_bytes
+    _heard(state, keeper, now)
+    out.record(PutKeeper(keeper.id, keeper.incarnation))
+    cause = _note_registered(keeper, out)
+    copies.abandon_for_keeper(state, keeper.id, now, out, reason=f"{keeper.id} started again")
+    _believe_report(state, keeper, event.report, now, out, cause)
+    out.reply(event.request, Registered(keeper.incarnation))
+    state.replan = True
+
+
+def _heard(state: MasterState, keeper: Keeper, now: float) -> None:
+    keeper.last_heard = now
+    state.policies.failure_detector.heard(keeper.id, now)
+
+
+def _supersede(keeper: Keeper, boot: str) -> None:
+    if keeper.boot and keeper.boot != boot:
+        keeper.superseded[keeper.boot] = None
+        while len(keeper.superseded) > _MAX_SUPERSEDED:
+            del keeper.superseded[next(iter(keeper.superseded))]
+    keeper.boot = boot
+
+
+def _note_registered(keeper: Keeper, out: Effects) -> str:
+    return out.note(
+        Kind.KEEPER_REGISTERED,
+        peer=keeper.id,
+        state=str(keeper.liveness),
+        incarnation=keeper.incarnation,
+        address=str(keeper.address),
+        data_address=str(keeper.data_address),
+        directory=keeper.directory,
+        free_bytes=keeper.free_bytes,
+    )
+
+
+def _believe_report(
+    state: MasterState, keeper: Keeper, report: tuple[StoredReplica, ...], now: float, out: Effects, cause: str
+) -> None:
+    reported = {stored.version: stored for stored in report}
+    before = state.table.held_by(keeper.id)
+    for version_id in before:
+        if version_id not in reported:
+            replicas.forget(state, version_id, keeper.id, out, cause)
+    state.orphans = {key: since for key, since in state.orphans.items() if key[0] != keeper.id}
+    for stored in report:
+        _believe_replica(state, keeper, stored, now, out, cause)
+    for version_id in dict.fromkeys([*before, *reported]):
+        repair.reassess(state, version_id, now, cause)
+
+
+def _believe_replica(
+    state: MasterState, keeper: Keeper, stored: StoredReplica, now: float, out: Effects, cause: str
+) -> None:
+    version = state.table.versions.get(stored.version)
+    if version is None:
+        state.orphans[keeper.id, stored.version] = now
+        out.note(Kind.ORPHAN_FOUND, peer=keeper.id, cause=cause, orphan=stored.version)
+        return
+    known = state.table.replica(version.id, keeper.id)
+    if version.deleted:
+        if known is None:
+            state.table.put_replica(version.id, Replica(keeper.id, stored.path, ReplicaState.DROPPING))
+        replicas.order_drop(state, version, keeper.id, out, cause, reason="deleted")
+    elif stored.size != version.size or stored.digest != digest(version.checksums):
+        if known is None:
+            replicas.put(state, version, keeper.id, stored.path, out, cause)
+        replicas.mark_corrupt(
+            state, version, keeper.id, out, cause, reason="its size or checksums are not the version's"
+        )
+    elif known is None or known.path != stored.path or known.state is ReplicaState.DROPPING:
+        replicas.put(state, version, keeper.id, stored.path, out, cause)
+
+
+def on_heartbeat(state: MasterState, event: Heartbeat, now: float, out: Effects) -> None:
+    """Note a sign of life, unless it comes under a registration that has lapsed."""
+    keeper = state.keepers.get(event.keeper)
+    if keeper is None or not keeper.serves or keeper.incarnation != event.incarnation:
+        raise StaleIncarnation(keeper=event.keeper, incarnation=event.incarnation)
+    keeper.liveness = next_liveness(keeper.liveness, Sign.HEARTBEAT)
+    keeper.free_bytes = event.free_bytes
+    _heard(state, keeper, now)
+    out.note(Kind.HEARTBEAT, peer=keeper.id, incarnation=event.incarnation, free_bytes=event.free_bytes)
+    out.reply(event.request, None)
+
+
+def declare_the_dead(state: MasterState, now: float, out: Effects) -> None:
+    """Bury the keepers that the failure detector has given up."""
+    for keeper in state.keepers.values():
+        if keeper.serves and state.policies.failure_detector.is_overdue(keeper.id, now):
+            _bury(state, keeper, now, out)
+
+
+def _bury(state: MasterState, keeper: Keeper, now: float, out: Effects) -> None:
+    keeper.liveness = next_liveness(keeper.liveness, Sign.OVERDUE)
+    state.policies.failure_detector.forget(keeper.id)
+    cause = out.note(Kind.KEEPER_DEAD, peer=keeper.id, incarnation=keeper.incarnation)
+    copies.abandon_for_keeper(state, keeper.id, now, out, reason=f"{keeper.id} died")
+    for version_id in state.table.held_by(keeper.id):
+        repair.reassess(state, version_id, now, cause)
+
+
+def on_decommission(state: MasterState, event: Decommission, now: float, out: Effects) -> None:
+    """Start draining a keeper, if the others can hold every file without it."""
+    keeper = state.keeper(event.keeper)
+    if not keeper.serves:
+        advice = "only a live keeper can be decommissioned"
+        raise WrongState(node=keeper.id, state=keeper.liveness, advice=advice)
+    others = sum(1 for other in state.alive() if other.id != keeper.id)
+    if others < state.options.replicas:
+        raise NotEnoughKeepers(wanted=state.options.replicas, live=others)
+    keeper.liveness = next_liveness(keeper.liveness, Sign.LEAVING)
+    cause = out.note(Kind.KEEPER_DRAINING, peer=keeper.id)
+    for version_id in state.table.held_by(keeper.id):
+        repair.reassess(state, version_id, now, cause)
+    out.reply(event.request, None)
+
+
+def release_the_drained(state: MasterState, now: float, out: Effects) -> None:
+    """Let go of every draining keeper whose files are all at their goal without it."""
+    for keeper in state.keepers.values():
+        if keeper.liveness is Liveness.DRAINING and _is_drained(state, keeper):
+            keeper.liveness = next_liveness(keeper.liveness, Sign.DRAINED)
+            state.policies.failure_detector.forget(keeper.id)
+            out.record(PutKeeper(keeper.id, keeper.incarnation, decommissioned=True))
+            cause = out.note(Kind.KEEPER_DECOMMISSIONED, peer=keeper.id)
+            for version_id in state.table.held_by(keeper.id):
+                replicas.forget(state, version_id, keeper.id, out, cause)
+                repair.reassess(state, version_id, now)
+
+
+def _is_drained(state: MasterState, keeper: Keeper) -> bool:
+    if keeper.copies_in or keeper.copies_out:
+        return False
+    held = (state.table.versions[version_id] for version_id in state.table.held_by(keeper.id))
+    return all(version.deleted or state.live_copies(version.id) >= state.options.replicas for version in held)
+
+
+def leave_safe_mode(state: MasterState, now: float, out: Effects) -> None:
+    """End safe mode once every keeper of the catalog has reported, or has had its time to."""
+    if state.safe_until is None:
+        return
+    unseen = [keeper for keeper in state.keepers.values() if keeper.liveness is Liveness.UNSEEN]
+    if unseen and now < state.safe_until:
+        return
+    state.safe_until = None
+    state.replan = True
+    out.note(Kind.SAFE_MODE_ENDED, unseen=[keeper.id for keeper in unseen])
+    for keeper in unseen:
+        _bury(state, keeper, now, out)
+
+
+def restored_keeper(record: PutKeeper) -> Keeper:
+    """Return a keeper as the catalog remembers it: not yet heard, or gone for good."""
+    keeper = Keeper(record.keeper, Liveness.UNSEEN, record.incarnation)
+    if record.decommissioned:
+        return replace(keeper, liveness=Liveness.DECOMMISSIONED)
+    return keeper

@@ -1,0 +1,136 @@
+"""Repair: keep every file at its goal (step 7, eager repair and the scan), and trim what is too much.
+
+`reassess` keeps two indexes, of versions short of copies and of versions with too many, so that no
+event and no scan has to look at every file.
+"""
+
+from __future__ import annotations
+
+import math
+
+from dfslab.core.lookup import ReplicaState
+from dfslab.core.master import copies, replicas
+from dfslab.core.master.events import BadReplica, ReplicaDropped, Scan
+from dfslab.core.master.instructions import PlannedAction
+from dfslab.core.master.planning import corrupt_to_drop, propose, propose_drops
+from dfslab.core.master.state import Effects, MasterState, Short
+from dfslab.core.trace import Kind
+
+
+def reassess(state: MasterState, version_id: str, now: float, cause: str = "") -> None:
+    """Bring the indexes of short and surplus versions up to date for one version; `cause` is what changed it."""
+    version = state.table.versions.get(version_id)
+    if version is None or version.deleted:
+        state.short.pop(version_id, None)
+        state.surplus.pop(version_id, None)
+        return
+    live, goal = state.live_copies(version_id), state.options.replicas
+    if live < goal:
+        short = state.short.setdefault(version_id, Short(now, now, state.options.copy_retry_s))
+        short.cause = cause or short.cause
+        state.replan = True
+    else:
+        state.short.pop(version_id, None)
+    if live > goal:
+        state.surplus.setdefault(version_id, now)
+    else:
+        state.surplus.pop(version_id, None)
+
+
+def run_scan(state: MasterState, now: float, out: Effects) -> list[PlannedAction]:
+    """Do one replication scan: copies, drops, and what keepers have not confirmed; return what was ordered."""
+    for short in state.short.values():
+        short.not_before = min(short.not_before, now)
+    planned, drops = propose(state, now), propose_drops(state, now)
+    cause = out.note(
+        Kind.SCAN, short=len(state.short), surplus=len(state.surplus), copies=len(planned), drops=len(drops)
+    )
+    for action in planned:
+        copies.start(state, action, now, out, cause)
+    for action in drops:
+        version = state.table.versions[action.version]
+        replicas.order_drop(state, version, action.target, out, cause, reason=action.reason)
+        reassess(state, version.id, now)
+    for version_id, keeper_id in list(state.unconfirmed_drops):
+        replicas.send_drop(state, version_id, keeper_id, out, cause)
+    _collect_orphans(state, now, out, cause)
+    _report_degraded(state, out, cause)
+    return planned + drops
+
+
+def _collect_orphans(state: MasterState, now: float, out: Effects, cause: str) -> None:
+    for (keeper_id, version_id), since in list(state.orphans.items()):
+        if now - since >= state.options.orphan_grace_s and version_id not in state.upload_of:
+            replicas.send_drop(state, version_id, keeper_id, out, cause)
+
+
+def _report_degraded(state: MasterState, out: Effects, cause: str) -> None:
+    for version_id, short in state.short.items():
+        if not short.reported and version_id not in state.copying:
+            short.reported = True
+            version, live = state.table.versions[version_id], state.live_copies(version_id)
+            out.note(Kind.DEGRADED, version=version, cause=cause, live=live, wanted=state.options.replicas)
+
+
+def on_scan(state: MasterState, event: Scan, now: float, out: Effects) -> None:
+    """Scan because somebody asked."""
+    if event.dry_run:
+        rng_state = state.rng.getstate()
+        planned = propose(state, now) + propose_drops(state, now)
+        state.rng.setstate(rng_state)
+    else:
+        planned = run_scan(state, now, out)
+    out.reply(event.request, planned)
+
+
+def after_event(state: MasterState, now: float, out: Effects) -> None:
+    """Start what eager repair, or an upload that waits for its copies, wants at once."""
+    if now >= state.retry_at:
+        later = (short.not_before for short in state.short.values() if short.not_before > now)
+        state.retry_at = min(later, default=math.inf)
+        state.replan = True
+    if not state.replan or state.safe_until is not None:
+        return
+    state.replan = False
+    _drop_replaced_corrupt(state, out)
+    goals = None if state.options.repair == "eager" else _awaited(state)
+    for action in propose(state, now, goals):
+        copies.start(state, action, now, out, state.short[action.version].cause)
+
+
+def _drop_replaced_corrupt(state: MasterState, out: Effects) -> None:
+    for version_id in list(state.corrupt):
+        version = state.table.versions.get(version_id)
+        if version is not None:
+            for row in list(corrupt_to_drop(state, version)):
+                replicas.order_drop(state, version, row.keeper, out, "", reason="corrupt, and replaced")
+        rows = state.table.replicas(version_id).values()
+        if all(row.state is not ReplicaState.CORRUPT for row in rows):
+            del state.corrupt[version_id]
+
+
+def _awaited(state: MasterState) -> dict[str, int]:
+    uploads = [state.uploads[upload_id] for upload_id in state.waiting]
+    return {upload.committed: upload.ack_replicas for upload in uploads if upload.committed}
+
+
+def on_replica_dropped(state: MasterState, event: ReplicaDropped, now: float, out: Effects) -> None:
+    """Take the row out, once the keeper says that the replica is gone."""
+    keeper = state.keepers.get(event.keeper)
+    row = state.table.replica(event.version, event.keeper)
+    if keeper is not None and keeper.incarnation == event.incarnation:
+        state.orphans.pop((event.keeper, event.version), None)
+        if row is not None and row.state is ReplicaState.DROPPING:
+            replicas.forget(state, event.version, event.keeper, out, cause="")
+            state.replan = True
+    out.reply(event.request, None)
+
+
+def on_bad_replica(state: MasterState, event: BadReplica, now: float, out: Effects) -> None:
+    """Believe a reader that found bad bytes: the replica stops counting, so repair replaces it."""
+    row = state.table.replica(event.version, event.keeper)
+    if row is not None and row.state is ReplicaState.VALID:
+        version = state.table.versions[event.version]
+        cause = replicas.mark_corrupt(state, version, event.keeper, out, "", reason=f"{event.reporter}: {event.reason}")
+        reassess(state, version.id, now, cause)
+    out.reply(event.request, None)

@@ -1,0 +1,221 @@
+"""What the master knows, and the list into which its handlers write what they want done."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from dataclasses import dataclass, field
+
+from dfslab.core.errors import DfsError, UnknownKeeper
+from dfslab.core.liveness import SERVING, Liveness
+from dfslab.core.lookup import LookupTable, ReplicaState
+from dfslab.core.master.instructions import (
+    AppendCatalog,
+    CatalogRecord,
+    Instruction,
+    Note,
+    Refuse,
+    Reply,
+)
+from dfslab.core.model import Address, FileInfo, Version
+from dfslab.core.options import Options
+from dfslab.core.policies import Policies
+from dfslab.core.trace import Kind, Tracer
+
+NOWHERE = Address("", 0)
+
+
+@dataclass
+class Keeper:
+    """A data keeper as the master knows it."""
+
+    id: str
+    liveness: Liveness
+    incarnation: int = 0
+    boot: str = ""
+    superseded: dict[str, None] = field(default_factory=dict)
+    address: Address = NOWHERE
+    data_address: Address = NOWHERE
+    directory: str = ""
+    free_bytes: int = 0
+    last_heard: float | None = None
+    copies_in: int = 0
+    copies_out: int = 0
+    incoming_bytes: int = 0
+
+    @property
+    def serves(self) -> bool:
+        """True while it answers readers."""
+        return self.liveness in SERVING
+
+
+@dataclass
+class Waiter:
+    """A client that waits for its acknowledgement."""
+
+    request: int
+    deadline: float
+
+
+@dataclass
+class Upload:
+    """An upload from its first request until nobody can retry it any more."""
+
+    id: str
+    name: str
+    size: int
+    ack_replicas: int
+    client: str
+    since: float
+    attempts: dict[str, str] = field(default_factory=dict)
+    committed: str = ""
+    acknowledged: bool = False
+    waiters: list[Waiter] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy under way."""
+
+    id: str
+    version: str
+    source: str
+    target: str
+    size: int
+    deadline: float
+    cause: str
+
+
+@dataclass
+class Short:
+    """A version with too few live copies."""
+
+    since: float
+    not_before: float
+    retry_s: float
+    cause: str = ""
+    failed_sources: dict[str, None] = field(default_factory=dict)
+    reported: bool = False
+
+
+class Effects:
+    """Collects what a handler wants done; catalog records go first, all in one."""
+
+    def __init__(self, tracer: Tracer, now: float) -> None:
+        self._tracer = tracer
+        self._now = now
+        self._records: list[CatalogRecord] = []
+        self._rest: list[Instruction] = []
+
+    def record(self, *records: CatalogRecord) -> None:
+        """Make records durable before anything else of this event."""
+        self._records.extend(records)
+
+    def add(self, instruction: Instruction) -> None:
+        """Add an instruction."""
+        self._rest.append(instruction)
+
+    def reply(self, request: int, value: object) -> None:
+        """Answer a request."""
+        self._rest.append(Reply(request, value))
+
+    def refuse(self, request: int, error: DfsError) -> None:
+        """Answer a request with an error."""
+        self._rest.append(Refuse(request, error))
+
+    def note(
+        self,
+        kind: Kind,
+        *,
+        version: Version | None = None,
+        peer: str = "",
+        bytes: int = 0,
+        cause: str = "",
+        **detail: object,
+    ) -> str:
+        """Add a line to the trace and return its id."""
+        event = self._tracer.event(
+            kind,
+            self._now,
+            file_name=version.name if version else "",
+            version=version.id if version else "",
+            peer=peer,
+            bytes=bytes,
+            cause=cause,
+            **detail,
+        )
+        self._rest.append(Note(event))
+        return event.id
+
+    def instructions(self) -> list[Instruction]:
+        """Return everything, durable records first."""
+        head: list[Instruction] = [AppendCatalog(tuple(self._records))] if self._records else []
+        return head + self._rest
+
+
+class MasterState:
+    """Everything that the master knows. Only `Master.handle` changes it."""
+
+    def __init__(self, options: Options, policies: Policies, rng: random.Random, boot: str) -> None:
+        self.options = options
+        self.policies = policies.fresh()
+        self.rng = rng
+        self.tracer = Tracer("master", boot)
+        self.table = LookupTable()
+        self.keepers: dict[str, Keeper] = {}
+        self.uploads: dict[str, Upload] = {}
+        self.upload_of: dict[str, str] = {}
+        self.waiting: dict[str, None] = {}
+        self.copies: dict[str, Copy] = {}
+        self.copying: dict[str, dict[str, None]] = {}
+        self.short: dict[str, Short] = {}
+        self.surplus: dict[str, float] = {}
+        self.corrupt: dict[str, None] = {}
+        self.unconfirmed_drops: dict[tuple[str, str], None] = {}
+        self.orphans: dict[tuple[str, str], float] = {}
+        self.safe_until: float | None = None
+        self.next_scan_at = 0.0
+        self.replan = False
+        self.retry_at = math.inf
+        self.numbers = itertools.count(1)
+
+    def keeper(self, keeper_id: str) -> Keeper:
+        """Return a keeper, or raise UnknownKeeper."""
+        try:
+            return self.keepers[keeper_id]
+        except KeyError:
+            raise UnknownKeeper(keeper=keeper_id, known=list(self.keepers)) from None
+
+    def alive(self) -> list[Keeper]:
+        """Return the keepers that may get new replicas, in the order they first came."""
+        return [keeper for keeper in self.keepers.values() if keeper.liveness is Liveness.ALIVE]
+
+    def is_alive(self, keeper_id: str) -> bool:
+        """Return True when a replica there counts as a copy."""
+        keeper = self.keepers.get(keeper_id)
+        return keeper is not None and keeper.liveness is Liveness.ALIVE
+
+    def live_copies(self, version_id: str) -> int:
+        """Return how many valid replicas are on keepers that count."""
+        rows = self.table.replicas(version_id).values()
+        return sum(1 for row in rows if row.state is ReplicaState.VALID and self.is_alive(row.keeper))
+
+    def serving_holders(self, version_id: str) -> list[Keeper]:
+        """Return the keepers that serve a valid replica."""
+        rows = self.table.replicas(version_id).values()
+        keepers = [self.keepers[row.keeper] for row in rows if row.state is ReplicaState.VALID]
+        return [keeper for keeper in keepers if keeper.serves]
+
+    def file_info(self, version: Version) -> FileInfo:
+        """Return what `stat` says of a version."""
+        holders = tuple(keeper.id for keeper in self.serving_holders(version.id))
+        return FileInfo(version.name, version.id, version.size, holders, version.created_at)
+
+    def new_version_id(self) -> str:
+        """Return an id that no catalog of this cluster has used: a count for people, chance for safety."""
+        return f"v{next(self.numbers)}-{self.rng.getrandbits(40):010x}"
+
+    def new_copy_id(self) -> str:
+        """Return an id for a copy."""
+        return f"c{next(self.numbers)}-{self.rng.getrandbits(40):010x}"

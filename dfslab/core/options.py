@@ -1,0 +1,107 @@
+"""The settings of a cluster, validated once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from dfslab.core.blocks import BLOCK_SIZE
+from dfslab.core.errors import InvalidOption
+
+RepairMode = Literal["eager", "scan"]
+_TIMERS = (
+    "heartbeat_interval_s",
+    "heartbeat_timeout_s",
+    "replication_interval_s",
+    "orphan_grace_s",
+    "copy_retry_s",
+    "stall_timeout_s",
+    "ack_timeout_s",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """How a cluster behaves. Times are seconds, sizes bytes.
+
+    Attributes
+    ----------
+    replicas : int
+        Live copies that every file is kept at.
+    ack_replicas : int
+        Durable copies before an upload is acknowledged, unless the upload says otherwise.
+    heartbeat_interval_s, heartbeat_timeout_s, replication_interval_s : float
+        Heartbeat period, silence after which a keeper is dead, period of the replication scan.
+    repair : {"eager", "scan"}
+        Whether a commit and a death start repairs at once, or only the scan does.
+    orphan_grace_s : float
+        How long a replica that the catalog does not know stays on a keeper.
+    copy_retry_s : float
+        Wait before a failed copy is tried again; doubles up to the replication interval.
+    copies_per_keeper : int
+        Repairs that a keeper takes part in at a time, as source and as target each.
+    stall_timeout_s : float
+        A transfer that moves no byte for so long is given up and goes on elsewhere.
+    ack_timeout_s : float
+        How long an upload waits for its acknowledgement.
+    """
+
+    replicas: int = 3
+    ack_replicas: int = 1
+    heartbeat_interval_s: float = 1.0
+    heartbeat_timeout_s: float = 3.0
+    replication_interval_s: float = 10.0
+    repair: RepairMode = "eager"
+    orphan_grace_s: float = 60.0
+    copy_retry_s: float = 0.5
+    copies_per_keeper: int = 4
+    stall_timeout_s: float = 5.0
+    ack_timeout_s: float = 30.0
+    block_size: int = BLOCK_SIZE
+
+    def __post_init__(self) -> None:
+        for name in ("replicas", "ack_replicas", "copies_per_keeper", "block_size"):
+            _check_count(name, getattr(self, name))
+        for name in _TIMERS:
+            check_positive(name, getattr(self, name))
+        if self.ack_replicas > self.replicas:
+            raise InvalidOption(
+                option="ack_replicas", value=str(self.ack_replicas), reason=f"only {self.replicas} replicas are made"
+            )
+        if self.heartbeat_timeout_s <= self.heartbeat_interval_s:
+            raise InvalidOption(
+                option="heartbeat_timeout_s",
+                value=str(self.heartbeat_timeout_s),
+                reason=f"it must be longer than heartbeat_interval_s={self.heartbeat_interval_s}",
+            )
+        if self.repair not in get_args(RepairMode):
+            raise InvalidOption(option="repair", value=repr(self.repair), reason="it is 'eager' or 'scan'")
+
+    def at_speed(self, speed: float) -> Options:
+        """Return the same settings with every timer divided by `speed`.
+
+        The bounds on a single transfer (`stall_timeout_s`, `ack_timeout_s`) are left alone: they
+        guard against real disks and networks, which do not run faster.
+        """
+        check_positive("speed", speed)
+        paced = [name for name in _TIMERS if name not in ("stall_timeout_s", "ack_timeout_s")]
+        return dataclasses.replace(self, **{name: getattr(self, name) / speed for name in paced})
+
+    @property
+    def tick_s(self) -> float:
+        """Period at which the master looks at its timers: a tenth of the timeout, at most 0.1 s."""
+        return min(0.1, self.heartbeat_timeout_s / 10)
+
+
+def check_positive(name: str, value: float) -> float:
+    """Return `value` if it is a finite number above zero; raise InvalidOption otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise InvalidOption(option=name, value=repr(value), reason="it must be a number above 0")
+    return value
+
+
+def _check_count(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidOption(option=name, value=repr(value), reason="it must be a whole number of at least 1")

@@ -1,0 +1,89 @@
+"""Policies: the decisions that a student may replace.
+
+Each kind has a small interface over plain values and a registry by name. A policy is given to
+`dfslab.cluster.start(...)` by name, as a class, or as an object of one's own.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dfslab.core.errors import InvalidOption
+from dfslab.core.policies.chunk_scheduler import ChunkScheduler, WorkStealing
+from dfslab.core.policies.failure_detector import FailureDetector, TimeoutDetector
+from dfslab.core.policies.placement import Balanced, Placement
+from dfslab.core.policies.repair_order import FewestCopiesFirst, RepairOrder
+
+POLICIES: dict[str, dict[str, type[Any]]] = {
+    "placement": {"balanced": Balanced},
+    "failure_detector": {"timeout": TimeoutDetector},
+    "repair_order": {"fewest-copies-first": FewestCopiesFirst},
+    "chunk_scheduler": {"work-stealing": WorkStealing},
+}
+_METHODS: Mapping[str, tuple[str, ...]] = {
+    "placement": ("choose",),
+    "failure_detector": ("heard", "forget", "is_overdue"),
+    "repair_order": ("key",),
+    "chunk_scheduler": ("next_chunk",),
+}
+
+
+@dataclass(frozen=True)
+class Policies:
+    """The four policies of a cluster, as prototypes: each master or download works on its own copy."""
+
+    placement: Placement
+    failure_detector: FailureDetector
+    repair_order: RepairOrder
+    chunk_scheduler: ChunkScheduler
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        placement: object = "balanced",
+        failure_detector: object = "timeout",
+        repair_order: object = "fewest-copies-first",
+        chunk_scheduler: object = "work-stealing",
+        heartbeat_timeout_s: float = 3.0,
+    ) -> Policies:
+        """Resolve names, classes and objects; raise InvalidOption for what is none of them."""
+        return cls(
+            resolve("placement", placement),
+            resolve("failure_detector", failure_detector, timeout_s=heartbeat_timeout_s),
+            resolve("repair_order", repair_order),
+            resolve("chunk_scheduler", chunk_scheduler),
+        )
+
+    def fresh(self) -> Policies:
+        """Return copies with no memory of an earlier run."""
+        return copy.deepcopy(self)
+
+
+def resolve(kind: str, policy: Any, **arguments: Any) -> Any:
+    """Return the policy object that `policy` names, makes or is.
+
+    Parameters
+    ----------
+    kind : {"placement", "failure_detector", "repair_order", "chunk_scheduler"}
+    policy : str, class or object
+        A registered name (made with `arguments`), a class (made without), or an object.
+
+    Raises
+    ------
+    InvalidOption
+        When the name is not registered, or the object lacks a method of the interface.
+    """
+    if isinstance(policy, str):
+        known = POLICIES[kind]
+        if policy not in known:
+            raise InvalidOption(option=kind, value=repr(policy), reason=f"known are {', '.join(sorted(known))}")
+        return known[policy](**arguments)
+    made = policy() if isinstance(policy, type) else policy
+    missing = [method for method in _METHODS[kind] if not callable(getattr(made, method, None))]
+    if missing:
+        raise InvalidOption(option=kind, value=repr(policy), reason=f"it has no method {', '.join(missing)}()")
+    return made

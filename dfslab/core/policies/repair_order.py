@@ -1,0 +1,45 @@
+"""Repair order: which file is copied first when several are short of replicas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A version with fewer live copies than it should have.
+
+    Attributes
+    ----------
+    version, name : str
+    size : int
+        Bytes.
+    live, wanted : int
+        Copies on live keepers, and copies it should have.
+    since_s : float
+        When it became short, seconds since the cluster started.
+    """
+
+    version: str
+    name: str
+    size: int
+    live: int
+    wanted: int
+    since_s: float
+
+
+class RepairOrder(Protocol):
+    """Gives each shortage a sort key; the smallest is repaired first."""
+
+    def key(self, shortage: Shortage) -> tuple[float, ...]:
+        """Return the sort key."""
+        ...
+
+
+class FewestCopiesFirst:
+    """What is nearest to being lost goes first; then what has waited longest (GFS §4.3)."""
+
+    def key(self, shortage: Shortage) -> tuple[float, ...]:
+        """Sort by live copies, then by how long it has been short."""
+        return (shortage.live, shortage.since_s)

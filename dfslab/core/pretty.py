@@ -1,0 +1,27 @@
+"""Small, dependency-free text and HTML for reprs."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+
+def size_text(size: float) -> str:
+    """Return a size in bytes as people write it (decimal units, as rates are in MB/s)."""
+    if size < 1000:
+        return f"{size:.0f} B"
+    for unit in ("kB", "MB", "GB", "TB"):
+        size /= 1000
+        if size < 1000 or unit == "TB":
+            break
+    return f"{size:.3g} {unit}" if size < 100 else f"{size:.0f} {unit}"
+
+
+def table(title: str, rows: Sequence[tuple[str, str]]) -> str:
+    """Return a two-column HTML table that is readable on light and dark pages; every text is escaped."""
+    left = "style='text-align:left'"
+    body = "".join(
+        f"<tr><th {left}>{html.escape(key)}</th><td {left}>{html.escape(value)}</td></tr>" for key, value in rows
+    )
+    caption = f"<caption {left}>{html.escape(title)}</caption>"
+    return f"<table class='dfs-summary'>{caption}<tbody>{body}</tbody></table>"

@@ -1,0 +1,187 @@
+"""A client's upload as a state machine: which slot to ask for, when to try again, when to give up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dfslab.core.errors import DfsError, UploadFailed, UploadUnconfirmed
+from dfslab.core.master.instructions import Slot, UploadState
+from dfslab.core.model import Address, FileInfo
+
+MAX_ATTEMPTS = 8
+AWAIT_HOLD_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class SlotAnswered:
+    """The master granted a slot (step 2)."""
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The keeper stored every byte and the master recorded it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendFailed:
+    """The keeper did not take the file whole."""
+
+    error: DfsError
+
+
+@dataclass(frozen=True, slots=True)
+class StateAnswered:
+    """The master told how the upload stands (step 6)."""
+
+    state: UploadState
+
+
+@dataclass(frozen=True, slots=True)
+class MasterFailed:
+    """The master gave no answer, or answered with an error."""
+
+    error: DfsError
+    transient: bool
+
+
+Event = SlotAnswered | Sent | SendFailed | StateAnswered | MasterFailed
+
+
+@dataclass(frozen=True, slots=True)
+class AskSlot:
+    """Ask the master for a slot (step 1), after `pause_s` seconds."""
+
+    exclude: tuple[str, ...]
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send the file to this keeper (step 3)."""
+
+    version: str
+    keeper: str
+    address: Address
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskState:
+    """Ask the master for the acknowledgement, which it may hold for `hold_s`; first wait `pause_s`."""
+
+    hold_s: float
+    pause_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The upload is acknowledged."""
+
+    info: FileInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The upload has failed; raise this."""
+
+    error: DfsError
+
+
+Action = AskSlot | Send | AskState | Finish | Fail
+
+
+class Upload:
+    """One upload, from the first request to the acknowledgement or the error.
+
+    Every request carries the same upload id, so any of them may be repeated without making a
+    second file. A keeper that failed is excluded from the next slot.
+
+    Parameters
+    ----------
+    name : str
+    ack_replicas : int
+        Copies to wait for; only for the words of the error.
+    ack_timeout_s : float
+        How long to wait for the acknowledgement once a keeper has the file.
+    master_timeout_s : float
+        How long to keep asking a master that does not answer.
+    """
+
+    def __init__(self, name: str, ack_replicas: int, *, ack_timeout_s: float, master_timeout_s: float) -> None:
+        self.name = name
+        self._ack_replicas = ack_replicas
+        self._ack_timeout_s = ack_timeout_s
+        self._master_timeout_s = master_timeout_s
+        self._excluded: dict[str, None] = {}
+        self._reasons: list[str] = []
+        self._attempts = 0
+        self._keeper = ""
+        self._sent_at: float | None = None
+        self._silent_since: float | None = None
+        self._copies = 0
+
+    def start(self) -> Action:
+        """Return the first action."""
+        return AskSlot(())
+
+    def handle(self, event: Event, now: float) -> Action:
+        """Take one event at time `now` (seconds, monotonic) and return what to do next."""
+        if isinstance(event, MasterFailed):
+            return self._on_master_failed(event, now)
+        self._silent_since = None
+        if isinstance(event, SlotAnswered):
+            return self._on_slot(event.slot)
+        if isinstance(event, Sent):
+            self._sent_at = now
+            return AskState(AWAIT_HOLD_S)
+        if isinstance(event, SendFailed):
+            return self._on_send_failed(event.error)
+        return self._on_state(event.state, now)
+
+    def _on_slot(self, slot: Slot) -> Action:
+        if slot.committed is not None:
+            return AskState(AWAIT_HOLD_S)
+        if slot.address is None:
+            return Fail(UploadFailed(name=self.name, reasons=["the master granted a slot without an address"]))
+        self._keeper = slot.keeper
+        self._attempts += 1
+        return Send(slot.version, slot.keeper, slot.address, slot.cause)
+
+    def _on_send_failed(self, error: DfsError) -> Action:
+        self._excluded[self._keeper] = None
+        self._reasons.append(f"{self._keeper}: {error}")
+        if self._attempts >= MAX_ATTEMPTS:
+            return Fail(UploadFailed(name=self.name, reasons=self._reasons))
+        return AskSlot(tuple(self._excluded))
+
+    def _on_state(self, state: UploadState, now: float) -> Action:
+        if state.acknowledged is not None:
+            return Finish(state.acknowledged)
+        if not state.known:
+            self._attempts += 1
+            if self._attempts >= MAX_ATTEMPTS:
+                return Fail(UploadFailed(name=self.name, reasons=[*self._reasons, "the master lost the upload"]))
+            return AskSlot(tuple(self._excluded))
+        self._copies = max(self._copies, state.copies)
+        self._sent_at = now if self._sent_at is None else self._sent_at
+        waited_s = now - self._sent_at
+        if waited_s >= self._ack_timeout_s:
+            return Fail(
+                UploadUnconfirmed(name=self.name, wanted=self._ack_replicas, copies=self._copies, waited_s=waited_s)
+            )
+        return AskState(min(AWAIT_HOLD_S, self._ack_timeout_s - waited_s), pause_s=0.05)
+
+    def _on_master_failed(self, event: MasterFailed, now: float) -> Action:
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        if not event.transient or now - self._silent_since >= self._master_timeout_s:
+            if self._sent_at is not None and event.transient:
+                waited_s = now - self._sent_at
+                return Fail(
+                    UploadUnconfirmed(name=self.name, wanted=self._ack_replicas, copies=self._copies, waited_s=waited_s)
+                )
+            return Fail(event.error)
+        if self._sent_at is not None:
+            return AskState(AWAIT_HOLD_S, pause_s=0.1)
+        return AskSlot(tuple(self._excluded), pause_s=0.1)

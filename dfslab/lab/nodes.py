@@ -1,0 +1,222 @@
+"""The nodes of a cluster: started, killed, frozen, brought back; each keeps its name, its ports and its disk."""
+
+from __future__ import annotations
+
+import enum
+import shutil
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dfslab.core.errors import UnknownKeeper, WrongState
+from dfslab.core.model import Address
+from dfslab.core.trace import Kind, Tracer
+from dfslab.runtime.clock import Clock
+from dfslab.runtime.keeper_node import KeeperNode, KeeperSettings
+from dfslab.runtime.master_node import MasterNode, MasterSettings
+from dfslab.runtime.recorder import Recorder
+
+
+class NodeState(enum.StrEnum):
+    """What the laboratory has done to a node, whatever the master believes of it."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    KILLED = "dead"
+    DECOMMISSIONED = "decommissioned"
+
+
+@dataclass
+class _Slot:
+    """A keeper's place in the cluster, filled or not."""
+
+    settings: KeeperSettings
+    node: KeeperNode
+    state: NodeState = NodeState.RUNNING
+
+
+class Nodes:
+    """A master and its keepers, as threads of this process.
+
+    Every change is a line of kind `fault` in the trace. A kill is a crash: the links are cut first,
+    the threads ended after, and nobody is told.
+
+    Parameters
+    ----------
+    root : Path
+        The master works in `root/master`, keeper i in `root/keeper-i`.
+    settings : MasterSettings
+    keeper_settings : callable
+        Makes a keeper's settings from its number.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        settings: MasterSettings,
+        keeper_settings: Callable[[int, Address], KeeperSettings],
+        clock: Clock,
+        recorder: Recorder,
+    ) -> None:
+        self._root, self._clock, self._recorder = root, clock, recorder
+        self._tracer = Tracer("lab", "1")
+        self._keeper_settings = keeper_settings
+        self._lock = threading.RLock()
+        self._slots: dict[str, _Slot] = {}
+        self.master = MasterNode(settings, clock, recorder.add)
+        self._master_settings = replace(settings, port=self.master.address.port)
+        self.master_state = NodeState.RUNNING
+
+    # -- keepers ------------------------------------------------------------------------------
+
+    def add(self) -> str:
+        """Start a keeper under the next number and return its name once it is registered."""
+        with self._lock:
+            number = len(self._slots) + 1
+            settings = self._keeper_settings(number, self.master.address)
+            node = self._start(settings)
+            self._slots[settings.name] = _Slot(
+                replace(settings, port=node.address.port, data_port=node.data_address.port), node
+            )
+            return settings.name
+
+    def _start(self, settings: KeeperSettings) -> KeeperNode:
+        node = KeeperNode(settings, self._clock, self._recorder.add)
+        try:
+            node.start()
+        except BaseException:
+            node.cut()
+            node.join()
+            raise
+        return node
+
+    def kill(self, keeper: str | int) -> str:
+        """Crash a keeper."""
+        with self._lock:
+            slot = self._in_state(keeper, "cluster.restart({0}) brings it back", NodeState.RUNNING, NodeState.PAUSED)
+            slot.state = NodeState.KILLED
+            slot.node.cut()
+            self.note("kill", slot.settings.name)
+            slot.node.join()
+            return slot.settings.name
+
+    def restart(self, keeper: str | int, *, wipe: bool) -> str:
+        """Start a killed keeper again with its name, its ports and, unless `wipe`, its disk."""
+        with self._lock:
+            slot = self._in_state(keeper, "only a dead keeper can be restarted; kill({0}) it first", NodeState.KILLED)
+            self._need_master("a keeper can't register")
+            if wipe:
+                shutil.rmtree(slot.settings.directory)
+            self.note("restart", slot.settings.name, wipe=wipe)
+            slot.node = self._start(slot.settings)
+            slot.state = NodeState.RUNNING
+            return slot.settings.name
+
+    def pause(self, keeper: str | int) -> str:
+        """Freeze a keeper's threads where they are."""
+        with self._lock:
+            slot = self._in_state(keeper, "only a running keeper can be paused", NodeState.RUNNING)
+            slot.node.freeze()
+            slot.state = NodeState.PAUSED
+            self.note("pause", slot.settings.name)
+            return slot.settings.name
+
+    def resume(self, keeper: str | int) -> str:
+        """Let a paused keeper go on."""
+        with self._lock:
+            slot = self._in_state(keeper, "only a paused keeper can be resumed", NodeState.PAUSED)
+            self.note("resume", slot.settings.name)
+            slot.state = NodeState.RUNNING
+            slot.node.thaw()
+            return slot.settings.name
+
+    def retire(self, keeper: str | int) -> None:
+        """Stop a keeper that the master has let go."""
+        with self._lock:
+            slot = self._slot(keeper)
+            slot.node.cut()
+            slot.node.join()
+            slot.state = NodeState.DECOMMISSIONED
+
+    def running(self, keeper: str | int, action: str) -> KeeperNode:
+        """Return a running keeper's node, or raise WrongState."""
+        with self._lock:
+            advice = f"only a running keeper can {action}; cluster.restart({{0}}) or resume({{0}}) it"
+            return self._in_state(keeper, advice, NodeState.RUNNING).node
+
+    def _in_state(self, keeper: str | int, advice: str, *allowed: NodeState) -> _Slot:
+        slot = self._slot(keeper)
+        if slot.state not in allowed:
+            name = slot.settings.name
+            number = name.rpartition("-")[2]
+            state = "already dead" if slot.state is NodeState.KILLED else str(slot.state)
+            raise WrongState(node=name, state=state, advice=advice.format(number))
+        return slot
+
+    def _slot(self, keeper: str | int) -> _Slot:
+        return self._slots[self.name_of(keeper)]
+
+    def name_of(self, keeper: str | int) -> str:
+        """Return the name of a keeper given by name or number, or raise UnknownKeeper."""
+        name = f"keeper-{keeper}" if isinstance(keeper, int) and not isinstance(keeper, bool) else str(keeper)
+        if name not in self._slots:
+            raise UnknownKeeper(keeper=repr(keeper), known=list(self._slots))
+        return name
+
+    def states(self) -> Mapping[str, NodeState]:
+        """Return what the laboratory has done to each keeper, by name."""
+        with self._lock:
+            return {name: slot.state for name, slot in self._slots.items()}
+
+    def incarnation(self, keeper: str) -> int:
+        """Return the incarnation that a keeper runs under."""
+        with self._lock:
+            return self._slots[keeper].node.incarnation
+
+    # -- the master ---------------------------------------------------------------------------
+
+    def _need_master(self, why: str) -> None:
+        if self.master_state is not NodeState.RUNNING:
+            raise WrongState(node="master", state=self.master_state, advice=f"{why}; restart_master() first")
+
+    def kill_master(self) -> None:
+        """Crash the master."""
+        with self._lock:
+            if self.master_state is NodeState.KILLED:
+                raise WrongState(node="master", state="already dead", advice="restart_master() brings it back")
+            self.master_state = NodeState.KILLED
+            self.master.cut()
+            self.note("kill", "master")
+            self.master.join()
+
+    def restart_master(self) -> None:
+        """Start the master again with its port and its catalog."""
+        with self._lock:
+            if self.master_state is not NodeState.KILLED:
+                raise WrongState(node="master", state=self.master_state, advice="kill_master() it first")
+            self.note("restart", "master")
+            self.master = MasterNode(self._master_settings, self._clock, self._recorder.add)
+            self.master_state = NodeState.RUNNING
+
+    # -- all of them --------------------------------------------------------------------------
+
+    def note(self, action: str, node: str, **detail: Any) -> None:
+        """Put something that was done to a node into the trace."""
+        self._recorder.add(self._tracer.event(Kind.FAULT, self._clock.now(), peer=node, action=action, **detail))
+
+    def close(self) -> None:
+        """Stop everybody: cut all links, then wait for all threads."""
+        with self._lock:
+            gone = (NodeState.KILLED, NodeState.DECOMMISSIONED)
+            live = [slot.node for slot in self._slots.values() if slot.state not in gone]
+            nodes: list[KeeperNode | MasterNode] = [*live]
+            if self.master_state is not NodeState.KILLED:
+                nodes.append(self.master)
+            for node in nodes:
+                node.cut()
+            for node in nodes:
+                node.join()
+            self._slots.clear()
+            self.master_state = NodeState.KILLED

@@ -1,0 +1,307 @@
+"""The caller's side of the data plane: pooled connections, GET and PUT."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import crc32c
+
+from dfslab.core.blocks import CHECKSUM_BYTES
+from dfslab.core.errors import ChecksumMismatch, DfsError, KeeperUnreachable, SourceUnreadable
+from dfslab.core.model import Address
+from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime import frames
+from dfslab.runtime.gate import Gate, NodeDown
+from dfslab.runtime.wire import error_from
+
+CONNECT_TIMEOUT_S = 2.0
+IDLE_PER_ADDRESS = 8
+REPORT_TIMEOUT_S = 15.0
+"""How long a keeper may take to get its replica recorded by the master, on top of the stall timeout."""
+
+_CRC = struct.Struct(">I")
+
+
+class Connection:
+    """One connection to a keeper's data port."""
+
+    def __init__(self, keeper: str, address: Address, stall_timeout_s: float) -> None:
+        self.keeper, self.address = keeper, address
+        self.sock = socket.create_connection((address.host, address.port), timeout=CONNECT_TIMEOUT_S)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.settimeout(stall_timeout_s)
+
+    def abort(self) -> None:
+        """End the connection under whoever is using it."""
+        with contextlib.suppress(OSError):  # not connected any more, which is what is wanted
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close it."""
+        self.sock.close()
+
+    def ask(self, request: pb.DataRequest) -> pb.DataReply:
+        """Send a request's header and return the reply; raise the error in it, if there is one."""
+        self.sock.sendall(frames.encode(request))
+        return self.read_reply()
+
+    def read_reply(self) -> pb.DataReply:
+        """Return the next reply; raise the error in it, if there is one."""
+        reply = frames.receive_message(self.sock, pb.DataReply)
+        if reply.HasField("error"):
+            raise error_from(reply.error, self.keeper)
+        return reply
+
+
+@dataclass(frozen=True)
+class Range:
+    """A run of whole blocks of a version, with the checksums it must have."""
+
+    version: str
+    offset: int
+    length: int
+    block_size: int
+    checksums: bytes
+
+
+class DataClient:
+    """Reads from and writes to data ports, over connections that are kept for the next request.
+
+    Parameters
+    ----------
+    token : str
+    stall_timeout_s : float
+        Longest silence in the middle of a transfer.
+    gate : Gate or None
+        The gate of the calling node, if it is one.
+    """
+
+    def __init__(self, token: str, stall_timeout_s: float, gate: Gate | None = None) -> None:
+        self._token, self._stall_timeout_s, self._gate = token, stall_timeout_s, gate
+        self._idle: dict[Address, list[Connection]] = {}
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def _take(self, address: Address) -> Connection | None:
+        with self._lock:
+            idle = self._idle.get(address)
+            return idle.pop() if idle else None
+
+    def _connect(self, keeper: str, address: Address) -> Connection:
+        if self._gate is not None:
+            self._gate.check()
+        try:
+            connection = Connection(keeper, address, self._stall_timeout_s)
+        except OSError as error:
+            raise KeeperUnreachable(keeper=keeper, reason=_reason(error)) from None
+        if self._gate is not None:
+            self._gate.enter(connection, connection.abort)
+        return connection
+
+    def _give_back(self, connection: Connection) -> None:
+        with self._lock:
+            idle = self._idle.setdefault(connection.address, [])
+            if not self._closed and len(idle) < IDLE_PER_ADDRESS:
+                idle.append(connection)
+                return
+        self._discard(connection)
+
+    def _discard(self, connection: Connection) -> None:
+        if self._gate is not None:
+            self._gate.leave(connection)
+        connection.close()
+
+    def get(
+        self,
+        keeper: str,
+        address: Address,
+        wanted: Range,
+        sink: Callable[[memoryview, int], None],
+        *,
+        on_connection: Callable[[Connection], None] = lambda connection: None,
+    ) -> None:
+        """Fetch a range, check every block, and hand it to `sink(bytes, offset)` in runs of whole blocks.
+
+        Raises
+        ------
+        KeeperUnreachable
+            The keeper does not answer, or broke off.
+        NoSuchReplica
+            It does not hold the version.
+        ChecksumMismatch
+            A block is not what was uploaded; `sink` has not seen it.
+        """
+        request = pb.DataRequest(
+            token=self._token, get=pb.Get(version=wanted.version, offset=wanted.offset, length=wanted.length)
+        )
+        connection = self._asked(keeper, address, request, on_connection)
+        with self._borrowed(connection):
+            self._receive(connection, wanted, sink)
+
+    def put(
+        self,
+        keeper: str,
+        address: Address,
+        order: pb.Put,
+        source: Callable[[memoryview], int],
+        sent: Callable[[int], None] = lambda count: None,
+    ) -> None:
+        """Send a version (step 3) and return once the keeper has stored it and the master has recorded it.
+
+        Parameters
+        ----------
+        source : callable
+            Fills a buffer with the next bytes of the file and returns how many; it must yield
+            exactly `order.size` bytes in all.
+        sent : callable
+            Told the number of bytes sent so far, after each buffer.
+
+        Raises
+        ------
+        KeeperUnreachable
+            The keeper does not answer, or broke off.
+        NotReady, StorageFailed, ChecksumMismatch, NotRecorded
+            The keeper says why it has not stored the file.
+        """
+        request = pb.DataRequest(token=self._token, put=order)
+        connection = self._asked(keeper, address, request, lambda connection: None)
+        with self._borrowed(connection):
+            try:
+                checksums = self._send_blocks(connection, order, source, sent)
+                connection.sock.sendall(checksums)
+            except OSError as error:
+                if isinstance(error, DfsError):
+                    raise
+                _raise_what_the_keeper_said(connection)
+                raise
+            connection.sock.settimeout(self._stall_timeout_s + REPORT_TIMEOUT_S)
+            connection.read_reply()
+            connection.sock.settimeout(self._stall_timeout_s)
+
+    def _asked(
+        self, keeper: str, address: Address, request: pb.DataRequest, on_connection: Callable[[Connection], None]
+    ) -> Connection:
+        """Return a connection on which the request was sent and answered without an error.
+
+        A pooled connection may have been closed by the keeper while it rested; then a new one is
+        tried. Nothing but a header was sent, so nothing can have happened twice.
+        """
+        pooled = self._take(address)
+        if pooled is not None:
+            try:
+                on_connection(pooled)
+                pooled.ask(request)
+                return pooled
+            except OSError as error:
+                self._discard(pooled)
+                self._discard_idle(address)
+                if isinstance(error, DfsError):
+                    raise
+        connection = self._connect(keeper, address)
+        with self._borrowed(connection, keep=True):
+            on_connection(connection)
+            connection.ask(request)
+        return connection
+
+    @contextlib.contextmanager
+    def _borrowed(self, connection: Connection, *, keep: bool = False) -> Iterator[None]:
+        """Give the connection back at the end, unless `keep`; after an error it is closed, and the error typed."""
+        try:
+            yield
+        except BaseException as error:
+            self._discard(connection)
+            if isinstance(error, OSError) and not isinstance(error, DfsError | NodeDown):
+                raise KeeperUnreachable(keeper=connection.keeper, reason=_reason(error)) from None
+            raise
+        if not keep:
+            self._give_back(connection)
+
+    def _receive(self, connection: Connection, wanted: Range, sink: Callable[[memoryview, int], None]) -> None:
+        buffer = frames.buffer()
+        step = max(1, len(buffer) // wanted.block_size) * wanted.block_size
+        done = 0
+        while done < wanted.length:
+            view = buffer[: min(step, wanted.length - done)]
+            frames.receive_into(connection.sock, view)
+            if self._gate is not None:
+                self._gate.check()
+            _check_blocks(view, done, wanted, connection.keeper)
+            sink(view, wanted.offset + done)
+            done += len(view)
+
+    def _send_blocks(
+        self,
+        connection: Connection,
+        order: pb.Put,
+        source: Callable[[memoryview], int],
+        sent: Callable[[int], None],
+    ) -> bytes:
+        buffer = frames.buffer()
+        step = max(1, len(buffer) // order.block_size) * order.block_size
+        checksums = bytearray()
+        done = 0
+        while done < order.size:
+            view = buffer[: min(step, order.size - done)]
+            _fill(view, source)
+            for start in range(0, len(view), order.block_size):
+                checksums += _CRC.pack(crc32c.crc32c(view[start : start + order.block_size]))
+            if self._gate is not None:
+                self._gate.check()
+            connection.sock.sendall(view)
+            done += len(view)
+            sent(done)
+        return bytes(checksums)
+
+    def _discard_idle(self, address: Address) -> None:
+        with self._lock:
+            idle = self._idle.pop(address, [])
+        for connection in idle:
+            self._discard(connection)
+
+    def close(self) -> None:
+        """Close every connection that rests; those in use are closed when they are done."""
+        with self._lock:
+            self._closed = True
+            addresses = list(self._idle)
+        for address in addresses:
+            self._discard_idle(address)
+
+
+def _fill(view: memoryview, source: Callable[[memoryview], int]) -> None:
+    got = 0
+    while got < len(view):
+        count = source(view[got:])
+        if count == 0:
+            raise SourceUnreadable(path="the source", reason="it became shorter while it was read")
+        got += count
+
+
+def _check_blocks(view: memoryview, done: int, wanted: Range, keeper: str) -> None:
+    for start in range(0, len(view), wanted.block_size):
+        block = (done + start) // wanted.block_size
+        expected = wanted.checksums[block * CHECKSUM_BYTES : (block + 1) * CHECKSUM_BYTES]
+        if _CRC.pack(crc32c.crc32c(view[start : start + wanted.block_size])) != expected:
+            raise ChecksumMismatch(where=keeper, block=wanted.offset // wanted.block_size + block)
+
+
+def _raise_what_the_keeper_said(connection: Connection) -> None:
+    """After a failed send, raise the keeper's own error if it sent one before it closed the connection."""
+    try:
+        connection.sock.settimeout(1.0)
+        connection.read_reply()
+    except OSError as error:
+        if isinstance(error, DfsError):
+            raise
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody listens there"
+    return error.strerror or str(error)

@@ -1,0 +1,244 @@
+"""The data port of a keeper: one thread waits for requests, a bounded pool serves them.
+
+A connection that has not sent a whole, authorised header costs a few bytes here and no thread, so
+that hundreds of slow or hostile ones do not keep a real client waiting.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import hmac
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
+
+from dfslab.core.errors import BadToken, DfsError, PortTaken, ProtocolError
+from dfslab.core.model import Address
+from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime import frames
+from dfslab.runtime.gate import Gate, NodeDown
+from dfslab.runtime.wire import error_to
+
+HEADER_TIMEOUT_S = 10.0
+IDLE_TIMEOUT_S = 60.0
+MAX_CONNECTIONS = 1024
+WORKERS = 16
+
+
+class _Caller:
+    """A connection and what has come of its next header."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self.sock, self.deadline = sock, deadline
+        self.head = bytearray()
+        self.body = bytearray()
+        self.length: int | None = None
+
+    def next_request(self) -> bytes | None:
+        """Read what is there, not a byte beyond the header; return its body when it is whole."""
+        if self.length is None:
+            self._read(self.head, frames.HEAD.size)
+            if len(self.head) < frames.HEAD.size:
+                return None
+            self.length = frames.body_length(bytes(self.head))
+        if self.length:
+            self._read(self.body, self.length)
+        if len(self.body) < self.length:
+            return None
+        body = bytes(self.body)
+        self.head, self.body, self.length = bytearray(), bytearray(), None
+        return body
+
+    def _read(self, into: bytearray, wanted: int) -> None:
+        while len(into) < wanted:
+            try:
+                data = self.sock.recv(wanted - len(into))
+            except BlockingIOError:
+                return
+            if not data:
+                raise ConnectionError("closed by the other side")
+            into += data
+
+
+class DataServer:
+    """Listens on a data port and hands authorised requests to `serve`.
+
+    Parameters
+    ----------
+    address : Address
+        Port 0 takes any free one.
+    serve : callable
+        `serve(request, socket)` on a thread of the pool; an error that it raises is sent to the
+        other side, and the connection closed.
+    stall_timeout_s : float
+        Longest silence in the middle of a transfer.
+
+    Raises
+    ------
+    PortTaken
+        When the port is in use.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        token: str,
+        gate: Gate,
+        serve: Callable[[pb.DataRequest, socket.socket], None],
+        *,
+        name: str,
+        stall_timeout_s: float,
+        note_error: Callable[[str], None],
+    ) -> None:
+        self._token, self._gate, self._serve = token.encode(), gate, serve
+        self._stall_timeout_s, self._note_error = stall_timeout_s, note_error
+        try:
+            self._listener = socket.create_server((address.host, address.port), backlog=256)
+        except OSError:
+            raise PortTaken(address=str(address)) from None
+        self._listener.setblocking(False)
+        self.address = Address(address.host, self._listener.getsockname()[1])
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._returned: collections.deque[_Caller] = collections.deque()
+        self._callers: dict[socket.socket, _Caller] = {}
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._wake_in, selectors.EVENT_READ)
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix=f"{name}-data")
+        self._thread = Thread(target=self._run, name=f"{name}-data", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        try:
+            while True:
+                ready = self._selector.select(timeout=1.0 if self._callers else None)
+                self._gate.check()
+                for key, _ in ready:
+                    self._on_ready(key.fileobj)
+                self._close_late()
+        except NodeDown:
+            pass
+        finally:
+            self._close_all()
+
+    def _on_ready(self, ready: object) -> None:
+        if ready is self._listener:
+            self._accept()
+        elif ready is self._wake_in:
+            self._wake_in.recv(4096)
+            while self._returned:
+                self._wait_for_request(self._returned.popleft(), IDLE_TIMEOUT_S)
+        elif isinstance(ready, socket.socket) and ready in self._callers:
+            self._on_data(self._callers[ready])
+
+    def _accept(self) -> None:
+        try:
+            sock, _ = self._listener.accept()
+        except OSError:  # gone again before it was taken, or out of descriptors: the next select tells
+            return
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._gate.enter(sock, lambda: _shut(sock))
+        if len(self._callers) >= MAX_CONNECTIONS:
+            self._drop(next(iter(self._callers.values())))
+        self._wait_for_request(_Caller(sock, 0.0), HEADER_TIMEOUT_S)
+
+    def _wait_for_request(self, caller: _Caller, timeout_s: float) -> None:
+        caller.sock.setblocking(False)
+        caller.deadline = time.monotonic() + timeout_s
+        self._callers[caller.sock] = caller
+        self._selector.register(caller.sock, selectors.EVENT_READ)
+
+    def _on_data(self, caller: _Caller) -> None:
+        try:
+            body = caller.next_request()
+            if body is None:
+                return
+            request = frames.decode(pb.DataRequest, body)
+            if not hmac.compare_digest(request.token.encode(), self._token):
+                raise BadToken(address=str(self.address))
+        except DfsError as error:
+            self._refuse(caller, error)
+        except OSError:
+            self._drop(caller)
+        else:
+            self._forget(caller)
+            caller.sock.settimeout(self._stall_timeout_s)
+            self._pool.submit(self._work, caller, request)
+
+    def _refuse(self, caller: _Caller, error: DfsError) -> None:
+        with contextlib.suppress(OSError):  # the other side does not listen any more; it is being closed anyway
+            caller.sock.send(frames.encode(pb.DataReply(error=error_to(error))))
+        self._drop(caller)
+
+    def _work(self, caller: _Caller, request: pb.DataRequest) -> None:
+        try:
+            self._gate.check()
+            self._answer(caller, request)
+            self._gate.check()
+            self._returned.append(caller)
+            self._wake()
+        except (OSError, NodeDown):
+            self._shut_down(caller.sock)
+        except Exception as error:  # noqa: BLE001 - the boundary of a node: it is traced, the peer sees the end
+            self._note_error(f"{type(error).__name__}: {error}")
+            self._shut_down(caller.sock)
+
+    def _answer(self, caller: _Caller, request: pb.DataRequest) -> None:
+        try:
+            self._serve(request, caller.sock)
+        except DfsError as error:
+            self._gate.check()
+            caller.sock.sendall(frames.encode(pb.DataReply(error=error_to(error))))
+            raise ConnectionError("ended by an error") from None
+
+    def _close_late(self) -> None:
+        now = time.monotonic()
+        for caller in [caller for caller in self._callers.values() if caller.deadline <= now]:
+            if caller.head or caller.body:
+                self._refuse(caller, ProtocolError(reason="a header that took too long"))
+            else:
+                self._drop(caller)
+
+    def _forget(self, caller: _Caller) -> None:
+        del self._callers[caller.sock]
+        self._selector.unregister(caller.sock)
+
+    def _drop(self, caller: _Caller) -> None:
+        self._forget(caller)
+        self._shut_down(caller.sock)
+
+    def _shut_down(self, sock: socket.socket) -> None:
+        self._gate.leave(sock)
+        sock.close()
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):  # full: it is being woken already; or closed: nobody is left to wake
+            self._wake_out.send(b"!")
+
+    def _close_all(self) -> None:
+        self._selector.close()
+        for caller in [*self._callers.values(), *self._returned]:
+            self._shut_down(caller.sock)
+        self._listener.close()
+        self._wake_in.close()
+
+    def cut(self) -> None:
+        """Make the threads see that the gate is cut."""
+        self._wake()
+
+    def join(self) -> None:
+        """Wait until the threads are gone and the port is closed."""
+        self._thread.join()
+        self._pool.shutdown(wait=True)
+        self._wake_out.close()
+
+
+def _shut(sock: socket.socket) -> None:
+    """End a connection under whoever is using it."""
+    with contextlib.suppress(OSError):  # not connected any more, which is what is wanted
+        sock.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,486 @@
+"""A data keeper as a real node: its core, its disk, its gRPC server, its data port and its threads."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import select
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from dfslab.core.errors import (
+    BadToken,
+    ChecksumMismatch,
+    DfsError,
+    KeeperFenced,
+    KeeperUnreachable,
+    MasterUnavailable,
+    NoSuchReplica,
+    NotRecorded,
+    ProtocolError,
+    StaleIncarnation,
+    WrongState,
+)
+from dfslab.core.keeper import Keeper, events, instructions
+from dfslab.core.keeper.keeper import Membership
+from dfslab.core.model import Address, StoredReplica, Version
+from dfslab.core.trace import Kind, TraceEvent, Tracer
+from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime import frames
+from dfslab.runtime.clock import Clock
+from dfslab.runtime.data_client import REPORT_TIMEOUT_S, DataClient, Range
+from dfslab.runtime.data_server import DataServer
+from dfslab.runtime.dfs_pb2_grpc import DataKeeperServicer, MasterTrackerStub, add_DataKeeperServicer_to_server
+from dfslab.runtime.gate import Gate, NodeDown
+from dfslab.runtime.rpc import RpcClient, RpcServer, answers
+from dfslab.runtime.storage import Storage, check_version
+from dfslab.runtime.wire import address_from, stored_to
+
+SENDFILE_BYTES = 1024 * 1024
+RPC_WORKERS = 8
+FETCHES = 4
+MAX_BLOCK_SIZE = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeeperSettings:
+    """Where and how a keeper runs. Port 0 takes any free one; times are seconds."""
+
+    name: str
+    directory: Path
+    master: Address
+    token: str
+    host: str = "127.0.0.1"
+    advertise: str = ""
+    port: int = 0
+    data_port: int = 0
+    heartbeat_interval_s: float = 1.0
+    heartbeat_timeout_s: float = 3.0
+    stall_timeout_s: float = 5.0
+
+
+class KeeperNode(DataKeeperServicer):
+    """A running data keeper.
+
+    Parameters
+    ----------
+    settings : KeeperSettings
+    clock : Clock
+    trace : callable
+        Takes each line of its trace.
+
+    Raises
+    ------
+    PortTaken, DirectoryInUse, WrongDirectory
+        And nothing is left running.
+    """
+
+    def __init__(self, settings: KeeperSettings, clock: Clock, trace: Callable[[TraceEvent], None]) -> None:
+        self.settings, self.name, self._clock, self._trace = settings, settings.name, clock, trace
+        self.boot = secrets.token_hex(4)
+        self.gate = Gate()
+        self.refused = ""
+        self._tracer = Tracer(self.name, f"{self.boot}r")
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(FETCHES, thread_name_prefix=f"{self.name}-fetch")
+        self._storage = Storage(settings.directory, self.name, self.gate)
+        try:
+            self._core = Keeper(
+                self.name,
+                self.boot,
+                self._storage.scan(),
+                heartbeat_interval_s=settings.heartbeat_interval_s,
+                heartbeat_timeout_s=settings.heartbeat_timeout_s,
+            )
+            self._data_server = DataServer(
+                Address(settings.host, settings.data_port),
+                settings.token,
+                self.gate,
+                self._serve,
+                name=self.name,
+                stall_timeout_s=settings.stall_timeout_s,
+                note_error=self.note_error,
+            )
+        except BaseException:
+            self._storage.close()
+            raise
+        try:
+            self._rpc_server = RpcServer(
+                lambda server: add_DataKeeperServicer_to_server(self, server),
+                Address(settings.host, settings.port),
+                settings.token,
+                name=self.name,
+                workers=RPC_WORKERS,
+            )
+        except BaseException:
+            self.gate.cut()
+            self._data_server.cut()
+            self._data_server.join()
+            self._storage.close()
+            raise
+        self._master = RpcClient(MasterTrackerStub, settings.master, settings.token, self.gate)
+        self._data_client = DataClient(settings.token, settings.stall_timeout_s, self.gate)
+        self._thread = threading.Thread(target=self._beat, name=f"{self.name}-heartbeat", daemon=True)
+
+    @property
+    def address(self) -> Address:
+        """Where its gRPC server listens."""
+        return self._rpc_server.address
+
+    @property
+    def data_address(self) -> Address:
+        """Where its data port listens."""
+        return self._data_server.address
+
+    @property
+    def is_member(self) -> bool:
+        """True while it is registered with the master."""
+        return self._core.membership is Membership.MEMBER
+
+    @property
+    def incarnation(self) -> int:
+        """The incarnation of its newest registration."""
+        return self._core.incarnation
+
+    def start(self) -> None:
+        """Register, and begin to send heartbeats.
+
+        Raises
+        ------
+        BadToken, MasterUnavailable, KeeperFenced, WrongState
+            The first registration failed; the keeper is not running.
+        """
+        request = self._register_request(self._core.replicas())
+        reply = self._master.call("Register", request, self._rpc_timeout_s)
+        self._handle(events.RegisterAnswered(reply.incarnation))
+        self._thread.start()
+
+    def start_patiently(self) -> None:
+        """Begin to send heartbeats and keep trying to register, also while there is no master yet."""
+        self._thread.start()
+
+    @property
+    def _rpc_timeout_s(self) -> float:
+        return max(1.0, self.settings.heartbeat_timeout_s)
+
+    def note_error(self, reason: str) -> None:
+        """Put an error of this node's own in the trace; a dying node's are of no interest."""
+        if not self.gate.is_cut:
+            self._trace(self._tracer.event(Kind.NODE_ERROR, self._clock.now(), reason=reason))
+
+    # -- the core, and its instructions -------------------------------------------------------
+
+    def _handle(self, event: events.Event) -> pb.ReplicaStoredReply | None:
+        """Let the core decide, then do what it wants, on this thread; return the master's answer to step 4."""
+        with self._lock:
+            todo = self._core.handle(event, self._clock.now())
+        answer = None
+        for instruction in todo:
+            answer = self._carry_out(instruction) or answer
+        return answer
+
+    def _carry_out(self, instruction: instructions.Instruction) -> pb.ReplicaStoredReply | None:
+        match instruction:
+            case instructions.Note(event):
+                self._trace(event)
+            case instructions.SendRegister(report):
+                self._register(self._register_request(report))
+            case instructions.SendHeartbeat(incarnation, free_bytes):
+                self._heartbeat(incarnation, free_bytes)
+            case instructions.SendStored(_, written, cause):
+                return self._report_stored(written, cause)
+            case instructions.SendCopyFailed(copy_id, reason, source_at_fault):
+                self._report(
+                    "CopyFailed",
+                    pb.CopyFailedRequest(
+                        keeper=self.name, copy_id=copy_id, reason=reason, source_at_fault=source_at_fault
+                    ),
+                )
+            case instructions.Fetch(order):
+                self._pool.submit(self._fetch, order)
+            case instructions.DeleteReplica(version, tell_master, incarnation):
+                self._storage.delete(version)
+                if tell_master:
+                    self._report(
+                        "ReplicaDropped",
+                        pb.ReplicaDroppedRequest(keeper=self.name, incarnation=incarnation, version=version),
+                    )
+            case instructions.Stop(reason):
+                self.refused = reason
+                self._stop.set()
+                self.gate.cut()
+        return None
+
+    # -- talking to the master ----------------------------------------------------------------
+
+    def _beat(self) -> None:
+        while not self._stop.wait(max(0.0, self._core.next_wake_s - self._clock.now())):
+            try:
+                self.gate.check()
+                self._handle(events.Tick(self._storage.free_bytes()))
+            except NodeDown:
+                return
+            except Exception as error:  # noqa: BLE001 - a keeper must not fall silent over one bad beat: it is traced
+                self.note_error(f"{type(error).__name__}: {error}")
+                self._stop.wait(self.settings.heartbeat_interval_s)
+
+    def beat_now(self) -> None:
+        """Send a heartbeat (or register) at once."""
+        self.gate.check()
+        self._handle(events.BeatNow(self._storage.free_bytes()))
+
+    def _register_request(self, report: tuple[StoredReplica, ...]) -> pb.RegisterRequest:
+        advertised = self.settings.advertise or self.settings.host
+        return pb.RegisterRequest(
+            keeper=self.name,
+            boot=self.boot,
+            address=pb.Address(host=advertised, port=self.address.port),
+            data_address=pb.Address(host=advertised, port=self.data_address.port),
+            directory=str(self._storage.directory),
+            free_bytes=self._storage.free_bytes(),
+            report=[stored_to(stored) for stored in report],
+        )
+
+    def _register(self, request: pb.RegisterRequest) -> None:
+        try:
+            reply = self._master.call("Register", request, self._rpc_timeout_s)
+        except (KeeperFenced, WrongState, BadToken) as error:
+            self._handle(events.RegistrationRefused(str(error)))
+        except DfsError as error:
+            self._handle(events.MasterSilent(str(error)))
+        else:
+            self._handle(events.RegisterAnswered(reply.incarnation))
+
+    def _heartbeat(self, incarnation: int, free_bytes: int) -> None:
+        request = pb.HeartbeatRequest(keeper=self.name, incarnation=incarnation, free_bytes=free_bytes)
+        try:
+            self._master.call("Heartbeat", request, self._rpc_timeout_s)
+        except StaleIncarnation:
+            self._handle(events.RegistrationLapsed())
+        except DfsError as error:
+            self._handle(events.MasterSilent(str(error)))
+        else:
+            self._handle(events.HeartbeatAnswered())
+
+    def _report(self, method: str, request: pb.CopyFailedRequest | pb.ReplicaDroppedRequest) -> None:
+        """Tell the master something that it finds out by itself, later, if this gets lost."""
+        try:
+            self._master.call(method, request, self._rpc_timeout_s)
+        except DfsError as error:
+            self.note_error(f"{method} was not heard: {error}")
+
+    def _report_stored(self, written: events.ReplicaWritten, cause: str) -> pb.ReplicaStoredReply:
+        """Tell the master of a stored replica (step 4) until it answers; to be told twice does it no harm."""
+        stored = written.stored
+        request = pb.ReplicaStoredRequest(
+            keeper=self.name,
+            version=stored.version,
+            size=stored.size,
+            block_size=written.block_size,
+            checksums=written.checksums,
+            path=stored.path,
+            copy_id=written.copy_id,
+            cause=cause,
+        )
+        reply = self._insist(request, deadline=self._clock.now() + REPORT_TIMEOUT_S)
+        self._handle(events.StoredAnswered(stored.version, reply.keep, reply.reason))
+        return reply
+
+    def _insist(self, request: pb.ReplicaStoredRequest, deadline: float) -> pb.ReplicaStoredReply:
+        pause_s = 0.05
+        while True:
+            request.incarnation = self._core.incarnation
+            try:
+                reply: pb.ReplicaStoredReply = self._master.call("ReplicaStored", request, self._rpc_timeout_s)
+                return reply
+            except StaleIncarnation:
+                if self._core.incarnation == request.incarnation:
+                    self._handle(events.RegistrationLapsed())
+                problem = "its registration has lapsed"
+            except MasterUnavailable as error:
+                problem = str(error)
+            if self._clock.now() >= deadline or self._stop.wait(pause_s):
+                raise NotRecorded(keeper=self.name, version=request.version, reason=problem)
+            pause_s = min(1.0, 2 * pause_s)
+
+    # -- orders of the master -----------------------------------------------------------------
+
+    @answers
+    def FetchReplica(self, request: pb.FetchReplicaRequest) -> pb.FetchReplicaReply:  # noqa: N802
+        """Start to fetch a version from another keeper."""
+        version = Version(
+            check_version(request.version), request.file_name, request.size, request.block_size, request.checksums, 0.0
+        )
+        self._handle(
+            events.CopyOrdered(
+                request.copy_id,
+                version,
+                request.source,
+                address_from(request.source_data_address),
+                request.incarnation,
+                request.cause,
+            )
+        )
+        return pb.FetchReplicaReply()
+
+    @answers
+    def OfferReplica(self, request: pb.OfferReplicaRequest) -> pb.OfferReplicaReply:  # noqa: N802
+        """Say whether another keeper can fetch a version here."""
+        order = events.SourceOrdered(
+            request.copy_id, request.version, request.target, request.incarnation, request.cause
+        )
+        self._handle(order)
+        return pb.OfferReplicaReply()
+
+    @answers
+    def DropReplica(self, request: pb.DropReplicaRequest) -> pb.DropReplicaReply:  # noqa: N802
+        """Delete a replica."""
+        self._handle(events.DropOrdered(check_version(request.version), request.incarnation, request.cause))
+        return pb.DropReplicaReply()
+
+    def _fetch(self, order: events.CopyOrdered) -> None:
+        try:
+            self._fetch_and_tell(order)
+        except NodeDown:
+            return
+        except Exception as error:  # noqa: BLE001 - a pool would swallow it: it is traced
+            self.note_error(f"{type(error).__name__}: {error}")
+
+    def _fetch_and_tell(self, order: events.CopyOrdered) -> None:
+        try:
+            written = self._copy_from_source(order)
+        except (DfsError, OSError) as error:
+            at_fault = isinstance(error, KeeperUnreachable | ChecksumMismatch | NoSuchReplica)
+            self._handle(events.FetchFailed(order.copy_id, order.version.id, str(error), at_fault))
+        else:
+            self._handle(written)
+
+    def _copy_from_source(self, order: events.CopyOrdered) -> events.ReplicaWritten:
+        version = order.version
+        writer = self._storage.create(version.id, version.size, version.block_size)
+        try:
+            if version.size:
+                wanted = Range(version.id, 0, version.size, version.block_size, version.checksums)
+                self._data_client.get(
+                    order.source, order.source_data_address, wanted, lambda view, offset: writer.write(view)
+                )
+            stored = writer.commit()
+        except BaseException:
+            writer.abort()
+            raise
+        return events.ReplicaWritten(stored, version.block_size, version.checksums, order.copy_id, order.cause)
+
+    # -- the data port ------------------------------------------------------------------------
+
+    def _serve(self, request: pb.DataRequest, sock: socket.socket) -> None:
+        match request.WhichOneof("operation"):
+            case "get":
+                self._serve_get(request.get, sock)
+            case "put":
+                self._serve_put(request.put, sock)
+            case _:
+                raise ProtocolError(reason="a request with no operation")
+
+    def _serve_get(self, get: pb.Get, sock: socket.socket) -> None:
+        replica = self._storage.open(get.version)
+        try:
+            if get.offset + get.length > replica.size:
+                raise ProtocolError(reason=f"a range beyond the end of {get.version} here ({replica.size} bytes)")
+            sock.sendall(frames.encode(pb.DataReply(size=get.length)))
+            offset, end = get.offset, get.offset + get.length
+            while offset < end:
+                self.gate.check()
+                offset += _send_file(sock, replica.fd, offset, min(SENDFILE_BYTES, end - offset))
+        finally:
+            replica.close()
+
+    def _serve_put(self, put: pb.Put, sock: socket.socket) -> None:
+        check_version(put.version)
+        if not 1 <= put.block_size <= MAX_BLOCK_SIZE:
+            raise ProtocolError(reason=f"blocks of {put.block_size} bytes, 1 to {MAX_BLOCK_SIZE} are allowed")
+        self._handle(events.PutRequested(put.version, put.size, self._storage.free_bytes()))
+        try:
+            written = self._receive(put, sock)
+        except BaseException:
+            self._handle(events.WriteAborted(put.version))
+            raise
+        answer = self._handle(written)
+        if answer is None or not answer.keep:
+            reason = answer.reason if answer else "the master gave no answer"
+            raise NotRecorded(keeper=self.name, version=put.version, reason=reason)
+        self.gate.check()
+        sock.sendall(frames.encode(pb.DataReply(size=put.size)))
+
+    def _receive(self, put: pb.Put, sock: socket.socket) -> events.ReplicaWritten:
+        writer = self._storage.create(put.version, put.size, put.block_size)
+        try:
+            sock.sendall(frames.encode(pb.DataReply(size=put.size)))
+            buffer = frames.buffer()
+            step = len(buffer) // put.block_size * put.block_size
+            left = put.size
+            while left:
+                view = buffer[: min(step, left)]
+                frames.receive_into(sock, view)
+                self.gate.check()
+                writer.write(view)
+                left -= len(view)
+            bad = writer.first_difference(frames.receive(sock, len(writer.checksums)))
+            if bad is not None:
+                raise ChecksumMismatch(where="the uploading client", block=bad)
+            stored = writer.commit()
+        except BaseException:
+            writer.abort()
+            raise
+        return events.ReplicaWritten(stored, put.block_size, writer.checksums, cause=put.cause)
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def freeze(self) -> None:
+        """Hold every thread at its next step, as SIGSTOP would."""
+        self.gate.freeze()
+
+    def thaw(self) -> None:
+        """Let every thread go on."""
+        self.gate.thaw()
+
+    def cut(self) -> None:
+        """Crash: cut every link at once. Nothing is said to anybody."""
+        self._stop.set()
+        self.gate.cut()
+        self._data_server.cut()
+        self._rpc_server.cut()
+
+    def join(self, timeout_s: float = 5.0) -> None:
+        """After `cut`, wait until every thread is gone, then let the directory go."""
+        self._rpc_server.join(timeout_s)
+        self._data_server.join()
+        self._data_client.close()
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
+        self._pool.shutdown(wait=True)
+        self._storage.close()
+
+
+def _send_file(sock: socket.socket, fd: int, offset: int, count: int) -> int:
+    """Send part of a file without copying it through Python; return how much the socket took.
+
+    Raises TimeoutError when the peer takes nothing for the socket's timeout, ConnectionError when
+    the file became shorter.
+    """
+    while True:
+        try:
+            sent = os.sendfile(sock.fileno(), fd, offset, count)
+        except BlockingIOError:
+            poll = select.poll()
+            poll.register(sock, select.POLLOUT)
+            if not poll.poll((sock.gettimeout() or 0.0) * 1000):
+                raise TimeoutError("the peer takes nothing") from None
+            continue
+        if sent == 0:
+            raise ConnectionError("the replica became shorter while it was sent")
+        return sent

@@ -1,0 +1,333 @@
+"""The master tracker as a real node: its core, its catalog, its gRPC server and the one thread that owns them."""
+
+from __future__ import annotations
+
+import queue
+import random
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dfslab.core.errors import CatalogUnwritable, DfsError, MasterUnavailable
+from dfslab.core.master import Master, events
+from dfslab.core.master.instructions import (
+    AppendCatalog,
+    CatalogRecord,
+    CopyReplica,
+    DropReplica,
+    Instruction,
+    Note,
+    Refuse,
+    Reply,
+)
+from dfslab.core.model import Address
+from dfslab.core.options import Options
+from dfslab.core.policies import Policies
+from dfslab.core.trace import Kind, TraceEvent, Tracer
+from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime.catalog import Catalog
+from dfslab.runtime.clock import Clock
+from dfslab.runtime.dfs_pb2_grpc import DataKeeperStub, add_MasterTrackerServicer_to_server
+from dfslab.runtime.gate import Gate, NodeDown
+from dfslab.runtime.master_service import MasterService
+from dfslab.runtime.rpc import RpcClient, RpcServer
+from dfslab.runtime.storage import DirectoryLock
+from dfslab.runtime.wire import address_to
+
+RPC_WORKERS = 24
+ORDER_TIMEOUT_S = 5.0
+REPLY_TIMEOUT_S = 10.0
+MAX_BATCH = 256
+NOBODY = 0
+"""The request number of an event whose answer nobody waits for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MasterSettings:
+    """Where and how a master runs. Port 0 takes any free one."""
+
+    directory: Path
+    token: str
+    options: Options
+    policies: Policies
+    host: str = "127.0.0.1"
+    port: int = 0
+    seed: int | None = None
+
+
+class MasterNode:
+    """A running master tracker.
+
+    One thread owns the core: it takes the events that have come, lets the core decide on each,
+    makes all their catalog records durable in one commit, and only then carries out the rest, the
+    replies among it.
+
+    Parameters
+    ----------
+    settings : MasterSettings
+    clock : Clock
+    trace : callable
+        Takes each line of its trace.
+
+    Raises
+    ------
+    PortTaken, DirectoryInUse, CatalogDamaged, CatalogUnwritable
+        And nothing is left running.
+    """
+
+    name = "master"
+
+    def __init__(self, settings: MasterSettings, clock: Clock, trace: Callable[[TraceEvent], None]) -> None:
+        self.settings, self._clock, self._trace = settings, clock, trace
+        self.gate = Gate()
+        self.lock = threading.Lock()
+        self._boots = 0
+        self._boot = secrets.token_hex(2)
+        self._tracer = Tracer(self.name, f"{self._boot}r")
+        self._events: queue.SimpleQueue[events.Event | None] = queue.SimpleQueue()
+        self._waiting: dict[int, Future[Any]] = {}
+        self._last_request = NOBODY
+        self._request_lock = threading.Lock()
+        self._keepers: dict[Address, RpcClient] = {}
+        self._next_tick = 0.0
+        self._directory_lock = DirectoryLock(settings.directory)
+        try:
+            self._catalog = Catalog(settings.directory / "catalog.sqlite")
+        except BaseException:
+            self._directory_lock.release()
+            raise
+        try:
+            self._load()
+            self._rpc_server = RpcServer(
+                lambda server: add_MasterTrackerServicer_to_server(MasterService(self), server),
+                Address(settings.host, settings.port),
+                settings.token,
+                name=self.name,
+                workers=RPC_WORKERS,
+            )
+        except BaseException:
+            self._catalog.close()
+            self._directory_lock.release()
+            raise
+        self._thread = threading.Thread(target=self._run, name="master-owner", daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> Address:
+        """Where its gRPC server listens."""
+        return self._rpc_server.address
+
+    @property
+    def options(self) -> Options:
+        """The cluster's settings, at its speed."""
+        return self.settings.options
+
+    def note_error(self, reason: str) -> None:
+        """Put an error of this node's own in the trace; a dying node's are of no interest."""
+        if not self.gate.is_cut:
+            self._trace(self._tracer.event(Kind.NODE_ERROR, self._clock.now(), reason=reason))
+
+    def now(self) -> float:
+        """Return the seconds since the cluster started."""
+        return self._clock.now()
+
+    @property
+    def core(self) -> Master:
+        """The core; whoever asks it something holds `lock`."""
+        return self._core
+
+    # -- events in ----------------------------------------------------------------------------
+
+    def ask(self, make_event: Callable[[int], events.Event], timeout_s: float = REPLY_TIMEOUT_S) -> Any:
+        """Hand the core a request and return its answer, or raise the error that it answers with."""
+        future: Future[Any] = Future()
+        with self._request_lock:
+            self._last_request += 1
+            request = self._last_request
+            self._waiting[request] = future
+        self._events.put(make_event(request))
+        try:
+            return future.result(timeout_s)
+        except TimeoutError as error:
+            if isinstance(error, DfsError):
+                raise
+            self.gate.check()
+            raise MasterUnavailable(address=str(self.address), reason="it is overloaded", definite=False) from None
+        finally:
+            with self._request_lock:
+                self._waiting.pop(request, None)
+
+    def post(self, event: events.Event) -> None:
+        """Hand the core an event that nobody waits for."""
+        self._events.put(event)
+
+    # -- the owner thread ---------------------------------------------------------------------
+
+    def _load(self) -> None:
+        """Make the core from the catalog: at the start, and when memory and catalog may differ."""
+        self._boots += 1
+        rng = random.Random(None if self.settings.seed is None else self.settings.seed + self._boots - 1)
+        self._core = Master(self.options, self.settings.policies, rng, f"{self._boot}.{self._boots}")
+        for instruction in self._core.start(self._catalog.load(), self._clock.now()):
+            self._carry_out(instruction)
+
+    def _run(self) -> None:
+        try:
+            while True:
+                batch = self._next_batch()
+                self.gate.check()
+                if batch is None:
+                    return
+                self._handle(batch)
+        except NodeDown:
+            return
+
+    def _next_batch(self) -> list[events.Event] | None:
+        """Return the events that have come, or a Tick when none comes before one is due; None at the end."""
+        batch: list[events.Event] = []
+        wait_s = max(0.0, self._next_tick - self._clock.now())
+        try:
+            while len(batch) < MAX_BATCH:
+                event = self._events.get(timeout=wait_s) if wait_s else self._events.get_nowait()
+                if event is None:
+                    return None
+                batch.append(event)
+                wait_s = 0.0
+        except queue.Empty:
+            pass
+        if self._clock.now() >= self._next_tick:
+            self._next_tick = self._clock.now() + self.options.tick_s
+            batch.append(events.Tick())
+        return batch
+
+    def _handle(self, batch: Sequence[events.Event]) -> None:
+        with self.lock:
+            todo: list[Instruction] = []
+            try:
+                for event in batch:
+                    todo.extend(self._core.handle(event, self._clock.now()))
+                records = [r for one in todo if isinstance(one, AppendCatalog) for r in one.records]
+                self._append(records)
+            except CatalogUnwritable as error:
+                self._fail(todo, error)
+                return
+            except Exception as error:  # noqa: BLE001 - a bug of ours must not hang every caller: crash to the catalog
+                self.note_error(f"{type(error).__name__}: {error}")
+                reason = f"it met an error of its own ({error!r}) and started again from its catalog"
+                self._fail(todo, MasterUnavailable(address=str(self.address), reason=reason, definite=False))
+                return
+        for instruction in todo:
+            self._carry_out(instruction)
+
+    def _append(self, records: Sequence[CatalogRecord]) -> None:
+        if records:
+            self.gate.check()
+            self._catalog.append(records)
+            self.gate.check()
+
+    def _fail(self, todo: Sequence[Instruction], error: DfsError) -> None:
+        """Nothing of this batch became durable: say so, and go back to what the catalog has."""
+        for instruction in todo:
+            if isinstance(instruction, Reply | Refuse):
+                self._answer(instruction.request, error)
+        with self._request_lock:
+            abandoned = list(self._waiting)
+        for request in abandoned:
+            self._answer(request, error)
+        self._load()
+
+    def _carry_out(self, instruction: Instruction) -> None:
+        match instruction:
+            case Note(event):
+                self._trace(event)
+            case Reply(request, value):
+                self._answer(request, value)
+            case Refuse(request, error):
+                self._answer(request, error)
+            case CopyReplica():
+                self._order_copy(instruction)
+            case DropReplica(version, _, address, incarnation, cause):
+                order = pb.DropReplicaRequest(version=version, incarnation=incarnation, cause=cause)
+                self._keeper(address).send("DropReplica", order, ORDER_TIMEOUT_S, _found_by_the_next_scan)
+            case AppendCatalog():
+                pass  # durable already: it was committed with the rest of its batch
+
+    def _answer(self, request: int, answer: object) -> None:
+        with self._request_lock:
+            future = self._waiting.get(request)
+        if future is None or future.done():
+            return
+        if isinstance(answer, DfsError):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
+
+    def _order_copy(self, copy: CopyReplica) -> None:
+        offer = pb.OfferReplicaRequest(
+            copy_id=copy.copy_id,
+            version=copy.version.id,
+            target=copy.target,
+            incarnation=copy.source_incarnation,
+            cause=copy.cause,
+        )
+        fetch = pb.FetchReplicaRequest(
+            copy_id=copy.copy_id,
+            version=copy.version.id,
+            file_name=copy.version.name,
+            size=copy.version.size,
+            block_size=copy.version.block_size,
+            checksums=copy.version.checksums,
+            source=copy.source,
+            source_data_address=address_to(copy.source_data_address),
+            incarnation=copy.target_incarnation,
+            cause=copy.cause,
+        )
+
+        def failed(source_at_fault: bool) -> Callable[[DfsError], None]:
+            return lambda error: self.post(
+                events.CopyFailed(NOBODY, "", copy.copy_id, str(error), source_at_fault=source_at_fault)
+            )
+
+        self._keeper(copy.source_address).send("OfferReplica", offer, ORDER_TIMEOUT_S, failed(True))
+        self._keeper(copy.target_address).send("FetchReplica", fetch, ORDER_TIMEOUT_S, failed(False))
+
+    def _keeper(self, address: Address) -> RpcClient:
+        client = self._keepers.get(address)
+        if client is None:
+            client = self._keepers[address] = RpcClient(DataKeeperStub, address, self.settings.token, self.gate)
+        return client
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def freeze(self) -> None:
+        """Hold every thread at its next step, as SIGSTOP would."""
+        self.gate.freeze()
+
+    def thaw(self) -> None:
+        """Let every thread go on."""
+        self.gate.thaw()
+
+    def cut(self) -> None:
+        """Crash: cut every link at once. Nothing is said to anybody."""
+        self.gate.cut()
+        self._rpc_server.cut()
+        self._events.put(None)
+
+    def join(self, timeout_s: float = 5.0) -> None:
+        """After `cut`, wait until every thread is gone, then let the directory go."""
+        with self._request_lock:
+            waiting = list(self._waiting.values())
+        for future in waiting:
+            future.cancel()
+        self._thread.join(timeout_s)
+        self._rpc_server.join(timeout_s)
+        self._catalog.close()
+        self._directory_lock.release()
+
+
+def _found_by_the_next_scan(error: DfsError) -> None:
+    """A drop that did not arrive is ordered again by the next scan, so its error needs no handling."""

@@ -1,0 +1,221 @@
+"""gRPC as this project uses it: a token on every call, typed errors, nothing on stderr."""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import threading
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any, Protocol, TypeVar
+
+import grpc
+
+from dfslab.core.errors import BadToken, DfsError, InternalError, MasterUnavailable, PortTaken, ProtocolError
+from dfslab.core.model import Address
+from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime.gate import Gate, NodeDown
+from dfslab.runtime.wire import error_from, error_to
+
+TOKEN_KEY = "dfs-token"
+ERROR_KEY = "dfs-error-bin"
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+_SERVER_OPTIONS = [
+    ("grpc.so_reuseport", 0),  # with 1, two servers would share a port without a word
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", 256),
+]
+_CHANNEL_OPTIONS = [
+    ("grpc.use_local_subchannel_pool", 1),  # one link a node: cutting one must not cut another's
+    ("grpc.enable_http_proxy", 0),
+    ("grpc.enable_retries", 0),
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+]
+
+
+class _Node(Protocol):
+    """What a servicer must have for `answers` to work on its methods."""
+
+    @property
+    def gate(self) -> Gate: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def note_error(self, reason: str) -> None: ...
+
+
+N = TypeVar("N", bound=_Node)
+
+
+def answers(method: Callable[[N, Any], Any]) -> Callable[[N, Any, grpc.ServicerContext], Any]:
+    """Make a servicer's method of `(self, request) -> reply`: errors travel typed, and a dead node says nothing."""
+
+    @functools.wraps(method)
+    def answer(self: N, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            self.gate.check()
+            reply = method(self, request)
+            self.gate.check()
+            return reply
+        except DfsError as error:
+            _abort(context, error)
+        except NodeDown:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "this node is down")
+        except Exception as error:  # noqa: BLE001 - the boundary of a node: it is named, traced and sent on
+            self.note_error(f"{type(error).__name__}: {error}")
+            _abort(context, InternalError(node=self.name, reason=f"{type(error).__name__}: {error}"))
+
+    return answer
+
+
+def _abort(context: grpc.ServicerContext, error: DfsError) -> None:
+    context.set_trailing_metadata(((ERROR_KEY, error_to(error).SerializeToString()),))
+    context.abort(grpc.StatusCode[error.status], str(error).encode("ascii", "backslashreplace").decode())
+
+
+class _TokenCheck(grpc.ServerInterceptor):
+    """Refuses every call without the cluster's token, before its request is read."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+        self.address = Address("", 0)
+
+    def intercept_service(self, continuation: Any, details: Any) -> Any:
+        """Go on, or answer UNAUTHENTICATED."""
+        given = next((value for key, value in details.invocation_metadata if key == TOKEN_KEY), "")
+        handler = continuation(details)
+        if hmac.compare_digest(str(given).encode(), self._token) or handler is None:
+            return handler
+        error = BadToken(address=str(self.address))
+        return grpc.unary_unary_rpc_method_handler(lambda request, context: _abort(context, error))
+
+
+class RpcServer:
+    """A gRPC server on one port, with a bounded pool of threads.
+
+    Parameters
+    ----------
+    register : callable
+        Adds the servicer to the server.
+    address : Address
+        Where to listen; port 0 takes any free one.
+    token : str
+    workers : int
+        Threads at most; they are made when needed.
+
+    Raises
+    ------
+    PortTaken
+        When the port is in use.
+    """
+
+    def __init__(
+        self, register: Callable[[grpc.Server], None], address: Address, token: str, *, name: str, workers: int
+    ) -> None:
+        check = _TokenCheck(token)
+        self._pool = futures.ThreadPoolExecutor(workers, thread_name_prefix=f"{name}-rpc")
+        self._server = grpc.server(self._pool, interceptors=[check], options=_SERVER_OPTIONS)
+        register(self._server)
+        try:
+            port = self._server.add_insecure_port(str(address))
+        except RuntimeError:
+            port = 0
+        if port == 0:
+            self._pool.shutdown(wait=False)
+            raise PortTaken(address=str(address))
+        self.address = check.address = Address(address.host, port)
+        self._server.start()
+
+    def cut(self) -> threading.Event:
+        """Close the port and every connection at once; return the event of having done so."""
+        return self._server.stop(grace=0)
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until the threads are gone."""
+        self._server.wait_for_termination(timeout_s)
+        self._pool.shutdown(wait=True)
+
+
+class RpcClient:
+    """A channel to one server, whose calls raise this project's errors.
+
+    Parameters
+    ----------
+    stub : callable
+        Makes the generated stub from a channel.
+    address : Address
+    token : str
+    gate : Gate or None
+        The gate of the calling node, if it is one.
+    """
+
+    def __init__(
+        self, stub: Callable[[grpc.Channel], Any], address: Address, token: str, gate: Gate | None = None
+    ) -> None:
+        self.address = address
+        self._metadata = ((TOKEN_KEY, token),)
+        self._gate = gate
+        self._channel = grpc.insecure_channel(str(address), options=_CHANNEL_OPTIONS)
+        self._stub = stub(self._channel)
+        if gate is not None:
+            gate.enter(self, self._channel.close)
+
+    def call(self, method: str, request: Any, timeout_s: float, *, changes: bool = True) -> Any:
+        """Call and wait; `changes` tells whether the call may change something, for the words of an error."""
+        if self._gate is not None:
+            self._gate.check()
+        try:
+            reply = getattr(self._stub, method)(request, timeout=timeout_s, metadata=self._metadata)
+        except (grpc.RpcError, ValueError) as error:
+            self._raise_if_down()
+            raise self._translate(error, changes) from None
+        if self._gate is not None:
+            self._gate.check()
+        return reply
+
+    def _raise_if_down(self) -> None:
+        if self._gate is not None and self._gate.is_cut:
+            raise NodeDown("this node was killed") from None
+
+    def send(self, method: str, request: Any, timeout_s: float, on_error: Callable[[DfsError], None]) -> None:
+        """Call without waiting; `on_error` gets the error, if there is one, on a thread of gRPC's."""
+        future = getattr(self._stub, method).future(request, timeout=timeout_s, metadata=self._metadata)
+
+        def done(finished: Any) -> None:
+            if finished.code() is not grpc.StatusCode.OK:
+                on_error(self._translate(finished, changes=True))
+
+        future.add_done_callback(done)
+
+    def _translate(self, error: Any, changes: bool) -> DfsError:
+        if isinstance(error, ValueError):  # what grpc raises for a channel that was closed meanwhile
+            return MasterUnavailable(address=str(self.address), reason="this client is closed")
+        for key, value in error.trailing_metadata() or ():
+            if key == ERROR_KEY:
+                return error_from(pb.Error.FromString(value), str(self.address))
+        code, details = error.code(), error.details() or ""
+        if code is grpc.StatusCode.UNAVAILABLE:
+            unsent = "failed to connect" in details
+            return MasterUnavailable(
+                address=str(self.address),
+                reason="nobody listens there" if unsent else "the connection broke",
+                definite=unsent or not changes,
+            )
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return MasterUnavailable(address=str(self.address), reason="no answer in time", definite=not changes)
+        if code is grpc.StatusCode.CANCELLED:
+            return MasterUnavailable(address=str(self.address), reason="the call was cancelled", definite=not changes)
+        return ProtocolError(reason=f"{self.address} answered {code.name}: {details}")
+
+    def close(self) -> None:
+        """Close the channel."""
+        if self._gate is not None:
+            self._gate.leave(self)
+        self._channel.close()
