@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 
 
@@ -19,6 +18,8 @@ def size_text(size: float) -> str:
 
 def table(title: str, rows: Sequence[tuple[str, str]]) -> str:
     """Return a two-column HTML table that is readable on light and dark pages; every text is escaped."""
+    import html  # its table of entities is large, and few need it
+
     left = "style='text-align:left'"
     body = "".join(
         f"<tr><th {left}>{html.escape(key)}</th><td {left}>{html.escape(value)}</td></tr>" for key, value in rows

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-
-import crc32c
 
 from dfslab.core.blocks import CHECKSUM_BYTES
 from dfslab.core.errors import ChecksumMismatch, DfsError, KeeperUnreachable, SourceUnreadable
 from dfslab.core.model import Address
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
+from dfslab.runtime.checksum import block_crcs
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.wire import error_from
 
@@ -23,8 +21,6 @@ CONNECT_TIMEOUT_S = 2.0
 IDLE_PER_ADDRESS = 8
 REPORT_TIMEOUT_S = 15.0
 """How long a keeper may take to get its replica recorded by the master, on top of the stall timeout."""
-
-_CRC = struct.Struct(">I")
 
 
 class Connection:
@@ -248,8 +244,7 @@ class DataClient:
         while done < order.size:
             view = buffer[: min(step, order.size - done)]
             _fill(view, source)
-            for start in range(0, len(view), order.block_size):
-                checksums += _CRC.pack(crc32c.crc32c(view[start : start + order.block_size]))
+            checksums += block_crcs(view, order.block_size)
             if self._gate is not None:
                 self._gate.check()
             connection.sock.sendall(view)
@@ -282,11 +277,15 @@ def _fill(view: memoryview, source: Callable[[memoryview], int]) -> None:
 
 
 def _check_blocks(view: memoryview, done: int, wanted: Range, keeper: str) -> None:
-    for start in range(0, len(view), wanted.block_size):
-        block = (done + start) // wanted.block_size
-        expected = wanted.checksums[block * CHECKSUM_BYTES : (block + 1) * CHECKSUM_BYTES]
-        if _CRC.pack(crc32c.crc32c(view[start : start + wanted.block_size])) != expected:
-            raise ChecksumMismatch(where=keeper, block=wanted.offset // wanted.block_size + block)
+    first = done // wanted.block_size * CHECKSUM_BYTES
+    got = block_crcs(view, wanted.block_size)
+    expected = wanted.checksums[first : first + len(got)]
+    if got == expected:
+        return
+    steps = range(0, len(got), CHECKSUM_BYTES)
+    bad = next(at for at in steps if got[at : at + CHECKSUM_BYTES] != expected[at : at + CHECKSUM_BYTES])
+    block = (wanted.offset + done) // wanted.block_size + bad // CHECKSUM_BYTES
+    raise ChecksumMismatch(where=keeper, block=block)
 
 
 def _raise_what_the_keeper_said(connection: Connection) -> None:

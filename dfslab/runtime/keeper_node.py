@@ -157,7 +157,7 @@ class KeeperNode(DataKeeperServicer):
         """
         request = self._register_request(self._core.replicas())
         reply = self._master.call("Register", request, self._rpc_timeout_s)
-        self._handle(events.RegisterAnswered(reply.incarnation))
+        self._handle(_register_answered(reply))
         self._thread.start()
 
     def start_patiently(self) -> None:
@@ -254,7 +254,7 @@ class KeeperNode(DataKeeperServicer):
         except DfsError as error:
             self._handle(events.MasterSilent(str(error)))
         else:
-            self._handle(events.RegisterAnswered(reply.incarnation))
+            self._handle(_register_answered(reply))
 
     def _heartbeat(self, incarnation: int, free_bytes: int) -> None:
         request = pb.HeartbeatRequest(keeper=self.name, incarnation=incarnation, free_bytes=free_bytes)
@@ -464,6 +464,10 @@ class KeeperNode(DataKeeperServicer):
             self._thread.join(timeout_s)
         self._pool.shutdown(wait=True)
         self._storage.close()
+
+
+def _register_answered(reply: pb.RegisterReply) -> events.RegisterAnswered:
+    return events.RegisterAnswered(reply.incarnation, reply.heartbeat_interval_s, reply.heartbeat_timeout_s)
 
 
 def _send_file(sock: socket.socket, fd: int, offset: int, count: int) -> int:

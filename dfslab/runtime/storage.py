@@ -17,22 +17,20 @@ import json
 import os
 import re
 import secrets
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import crc32c
 from google.protobuf.message import DecodeError
 
 from dfslab.core.blocks import CHECKSUM_BYTES, block_count, digest
 from dfslab.core.errors import DirectoryInUse, NoSuchReplica, ProtocolError, StorageFailed, WrongDirectory
 from dfslab.core.model import StoredReplica
 from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime.checksum import SIZE, block_crcs, crc
 from dfslab.runtime.gate import Gate
 
 _VERSION = re.compile(r"v[0-9]{1,18}-[0-9a-f]{10}")
-_CRC = struct.Struct(">I")
 UNKNOWN_DIGEST = 0xFFFFFFFF
 """What is reported for a replica whose checksums are missing or damaged: it matches no version."""
 
@@ -103,8 +101,7 @@ class ReplicaWriter:
 
     def write(self, view: memoryview) -> None:
         """Append whole blocks (the last one may be shorter) and take their checksums."""
-        for start in range(0, len(view), self._block_size):
-            self._checksums += _CRC.pack(crc32c.crc32c(view[start : start + self._block_size]))
+        self._checksums += block_crcs(view, self._block_size)
         done = 0
         while done < len(view):
             try:
@@ -150,7 +147,7 @@ class ReplicaWriter:
         ).SerializeToString()
         fd = os.open(self._crc, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            os.write(fd, _CRC.pack(crc32c.crc32c(message)) + message)
+            os.write(fd, crc(message) + message)
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -241,10 +238,10 @@ class Storage:
     def _digest(self, path: Path, size: int) -> int:
         try:
             content = path.with_suffix(".crc").read_bytes()
-            message = pb.ReplicaChecksums.FromString(content[_CRC.size :])
+            message = pb.ReplicaChecksums.FromString(content[SIZE:])
         except (FileNotFoundError, DecodeError):
             return UNKNOWN_DIGEST
-        sound = content[: _CRC.size] == _CRC.pack(crc32c.crc32c(content[_CRC.size :]))
+        sound = content[:SIZE] == crc(content[SIZE:])
         if not sound or message.version != path.stem or message.size != size:
             return UNKNOWN_DIGEST
         return digest(message.checksums)

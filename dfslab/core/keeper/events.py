@@ -23,9 +23,11 @@ class BeatNow:
 
 @dataclass(frozen=True, slots=True)
 class RegisterAnswered:
-    """The master took the registration."""
+    """The master took the registration, and says at what pace it wants to hear the keeper."""
 
     incarnation: int
+    heartbeat_interval_s: float | None = None
+    heartbeat_timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ MEMBERSHIP: dict[tuple[Membership, type], Membership] = {
     (Membership.MEMBER, events.MasterSilent): Membership.MEMBER,
     (Membership.MEMBER, events.RegistrationLapsed): Membership.JOINING,
     (Membership.MEMBER, events.RegistrationRefused): Membership.OUT,
+    (Membership.OUT, events.RegisterAnswered): Membership.OUT,
     (Membership.OUT, events.RegistrationRefused): Membership.OUT,
     (Membership.OUT, events.RegistrationLapsed): Membership.OUT,
     (Membership.OUT, events.MasterSilent): Membership.OUT,
@@ -65,7 +66,8 @@ class Keeper:
     replicas : iterable of StoredReplica
         What a look at the disk found.
     heartbeat_interval_s, heartbeat_timeout_s : float
-        As the cluster's. After that long without an answer of the master, it takes no more files.
+        Until the master says otherwise. After `heartbeat_timeout_s` without an answer of the master,
+        it takes no more files.
     """
 
     def __init__(
@@ -84,7 +86,7 @@ class Keeper:
         self._timeout_s = heartbeat_timeout_s
         self._tracer = Tracer(keeper, boot)
         self._replicas = {stored.version: stored for stored in replicas}
-        self._receiving: dict[str, None] = {}
+        self._receiving: dict[str, str] = {}
         self._last_contact = 0.0
         self._next_beat = 0.0
 
@@ -127,6 +129,8 @@ class Keeper:
     def _on_register_answered(self, event: events.RegisterAnswered, now: float) -> list[Instruction]:
         self.membership = next_membership(self.membership, event)
         self.incarnation = max(self.incarnation, event.incarnation)
+        self._interval_s = event.heartbeat_interval_s or self._interval_s
+        self._timeout_s = event.heartbeat_timeout_s or self._timeout_s
         self._last_contact = now
         self._next_beat = now + self._interval_s
         return []
@@ -141,9 +145,9 @@ class Keeper:
         return []
 
     def _on_lapsed(self, event: events.RegistrationLapsed, now: float) -> list[Instruction]:
-        self.membership = next_membership(self.membership, event)
-        if self.membership is Membership.OUT:
-            return []
+        before, self.membership = self.membership, next_membership(self.membership, event)
+        if before is not Membership.MEMBER:
+            return []  # a registration is on its way, or with the next beat
         self._next_beat = now + self._interval_s
         return [instructions.SendRegister(self.replicas())]
 
@@ -163,7 +167,7 @@ class Keeper:
             raise StorageFailed(keeper=self.keeper, reason=f"version {version} is there already")
         if size + HEADROOM_BYTES > free_bytes:
             raise StorageFailed(keeper=self.keeper, reason=f"{size} bytes do not fit, {free_bytes} are free")
-        self._receiving[version] = None
+        self._receiving[version] = ""
 
     def _on_write_aborted(self, event: events.WriteAborted, now: float) -> list[Instruction]:
         self._receiving.pop(event.version, None)
@@ -191,14 +195,17 @@ class Keeper:
         return [instructions.DeleteReplica(event.version, tell_master=False, incarnation=self.incarnation)]
 
     def _check_incarnation(self, incarnation: int) -> None:
-        if incarnation != self.incarnation:
+        """Refuse orders that do not belong to the standing registration: while it is renewed, the report must hold."""
+        if incarnation != self.incarnation or self.membership is not Membership.MEMBER:
             raise StaleIncarnation(keeper=self.keeper, incarnation=incarnation)
 
     def _on_copy_ordered(self, event: events.CopyOrdered, now: float) -> list[Instruction]:
         self._check_incarnation(event.incarnation)
-        if event.version.id in self._receiving:
+        if self._receiving.get(event.version.id) == event.copy_id:
             return []
-        self._receiving[event.version.id] = None
+        if event.version.id in self._receiving:
+            raise StorageFailed(keeper=self.keeper, reason=f"an earlier copy of {event.version.id} is still arriving")
+        self._receiving[event.version.id] = event.copy_id
         note = self._tracer.event(
             Kind.COPY_STARTED,
             now,

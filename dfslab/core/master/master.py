@@ -130,9 +130,11 @@ class Master:
         state = self._state
         for record in image.keepers:
             state.keepers[record.keeper] = registration.restored_keeper(record)
-            if not record.decommissioned:
+            out.note(Kind.KEEPER_UNSEEN, peer=record.keeper, cause=cause, incarnation=record.incarnation)
+            if record.decommissioned:
+                out.note(Kind.KEEPER_DECOMMISSIONED, peer=record.keeper, cause=cause)
+            else:
                 state.safe_until = now + state.options.heartbeat_timeout_s + state.options.heartbeat_interval_s
-                out.note(Kind.KEEPER_UNSEEN, peer=record.keeper, cause=cause, incarnation=record.incarnation)
 
     def _load_files(self, image: CatalogImage, out: Effects, cause: str) -> None:
         table = self._state.table
@@ -159,8 +161,9 @@ class Master:
 
     def _load_upload(self, record: PutUpload, now: float) -> None:
         version = self._state.table.versions.get(record.version)
-        name, size = (version.name, version.size) if version else ("", 0)
-        upload = Upload(record.upload_id, name, size, record.ack_replicas, "", now, committed=record.version)
+        size = version.size if version else 0
+        # Its name is not recorded, and the version's may have changed since: a retry tells it.
+        upload = Upload(record.upload_id, "", size, record.ack_replicas, "", now, committed=record.version)
         self._state.uploads[upload.id] = upload
 
     def stat(self, name: str) -> FileInfo:
@@ -219,17 +222,33 @@ class Master:
 
     def validate(self) -> None:
         """Check what must hold between any two events; a failure is a bug of ours."""
-        state = self._state
-        for version_id, short in state.short.items():
-            assert state.live_copies(version_id) < state.options.replicas, (version_id, short)
+        self._validate_indexes()
+        self._validate_copies()
+
+    def _validate_indexes(self) -> None:
+        state, goal = self._state, self._state.options.replicas
+        short, surplus = dict.fromkeys(state.short), dict.fromkeys(state.surplus)
         for version in state.table.versions.values():
-            if not version.deleted:
-                assert state.table.names[version.name] == version.id, version
-                assert (version.id in state.short) == (state.live_copies(version.id) < state.options.replicas), version
+            live = 0 if version.deleted else state.live_copies(version.id)
+            assert version.deleted or state.table.names[version.name] == version.id, version
+            assert (version.id in short) == (not version.deleted and live < goal), version
+            assert (version.id in surplus) == (live > goal), version
             assert not (version.deleted and version.id in state.copying), version
-        for keeper in state.keepers.values():
-            into = [copy for copy in state.copies.values() if copy.target == keeper.id]
+            for row in state.table.replicas(version.id).values():
+                unconfirmed = (version.id, row.keeper) in state.unconfirmed_drops
+                assert unconfirmed == (row.state is ReplicaState.DROPPING), row
+                assert row.state is not ReplicaState.CORRUPT or version.id in state.corrupt, row
+        indexed = [*short, *surplus, *state.copying, *(version_id for version_id, _ in state.unconfirmed_drops)]
+        assert all(version_id in state.table.versions for version_id in indexed), indexed
+        for keeper_id, version_id in state.orphans:
+            assert state.table.replica(version_id, keeper_id) is None, (keeper_id, version_id)
+        assert all(state.uploads[upload_id].waiters for upload_id in state.waiting), state.waiting
+
+    def _validate_copies(self) -> None:
+        copies = self._state.copies.values()
+        for keeper in self._state.keepers.values():
+            into = [copy for copy in copies if copy.target == keeper.id]
             assert keeper.copies_in == len(into), keeper
             assert keeper.incoming_bytes == sum(copy.size for copy in into), keeper
-            assert keeper.copies_out == sum(1 for copy in state.copies.values() if copy.source == keeper.id), keeper
+            assert keeper.copies_out == sum(1 for copy in copies if copy.source == keeper.id), keeper
             assert not into or keeper.liveness is not Liveness.DEAD, keeper

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dfslab.core.errors import FileAlreadyExists
-from dfslab.core.master import repair
 from dfslab.core.master.events import Delete, Rename
 from dfslab.core.master.instructions import PutVersion
 from dfslab.core.master.state import Effects, MasterState
@@ -18,7 +17,6 @@ def on_delete(state: MasterState, event: Delete, now: float, out: Effects) -> No
     out.record(PutVersion(version))
     out.reply(event.request, None)
     retire(state, version, now, out, "", reason="deleted")
-    repair.reassess(state, version.id, now)
 
 
 def on_rename(state: MasterState, event: Rename, now: float, out: Effects) -> None:

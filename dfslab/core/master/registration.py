@@ -15,7 +15,7 @@ from dfslab.core.liveness import Liveness, Sign, next_liveness
 from dfslab.core.lookup import Replica, ReplicaState
 from dfslab.core.master import copies, repair, replicas
 from dfslab.core.master.events import Decommission, Heartbeat, Register
-from dfslab.core.master.instructions import PutKeeper, Registered
+from dfslab.core.master.instructions import PutKeeper, PutReplica, Registered
 from dfslab.core.master.state import Effects, Keeper, MasterState
 from dfslab.core.model import StoredReplica
 from dfslab.core.trace import Kind
@@ -98,6 +98,7 @@ def _believe_replica(
     if version.deleted:
         if known is None:
             state.table.put_replica(version.id, Replica(keeper.id, stored.path, ReplicaState.DROPPING))
+            out.record(PutReplica(version.id, keeper.id, stored.path))
         replicas.order_drop(state, version, keeper.id, out, cause, reason="deleted")
     elif stored.size != version.size or stored.digest != digest(version.checksums):
         if known is None:

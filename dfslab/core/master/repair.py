@@ -41,7 +41,7 @@ def run_scan(state: MasterState, now: float, out: Effects) -> list[PlannedAction
     """Do one replication scan: copies, drops, and what keepers have not confirmed; return what was ordered."""
     for short in state.short.values():
         short.not_before = min(short.not_before, now)
-    planned, drops = propose(state, now), propose_drops(state, now)
+    planned, drops, again = propose(state, now), propose_drops(state, now), list(state.unconfirmed_drops)
     cause = out.note(
         Kind.SCAN, short=len(state.short), surplus=len(state.surplus), copies=len(planned), drops=len(drops)
     )
@@ -51,7 +51,7 @@ def run_scan(state: MasterState, now: float, out: Effects) -> list[PlannedAction
         version = state.table.versions[action.version]
         replicas.order_drop(state, version, action.target, out, cause, reason=action.reason)
         reassess(state, version.id, now)
-    for version_id, keeper_id in list(state.unconfirmed_drops):
+    for version_id, keeper_id in again:
         replicas.send_drop(state, version_id, keeper_id, out, cause)
     _collect_orphans(state, now, out, cause)
     _report_degraded(state, out, cause)
@@ -65,6 +65,8 @@ def _collect_orphans(state: MasterState, now: float, out: Effects, cause: str) -
 
 
 def _report_degraded(state: MasterState, out: Effects, cause: str) -> None:
+    if state.safe_until is not None:
+        return
     for version_id, short in state.short.items():
         if not short.reported and version_id not in state.copying:
             short.reported = True
@@ -76,7 +78,7 @@ def on_scan(state: MasterState, event: Scan, now: float, out: Effects) -> None:
     """Scan because somebody asked."""
     if event.dry_run:
         rng_state = state.rng.getstate()
-        planned = propose(state, now) + propose_drops(state, now)
+        planned = propose(state, math.inf) + propose_drops(state, now)  # a scan waits out no failed copy's pause
         state.rng.setstate(rng_state)
     else:
         planned = run_scan(state, now, out)

@@ -19,6 +19,7 @@ def put(state: MasterState, version: Version, keeper_id: str, path: str, out: Ef
     state.table.put_replica(version.id, Replica(keeper_id, path))
     out.record(PutReplica(version.id, keeper_id, path))
     state.unconfirmed_drops.pop((version.id, keeper_id), None)
+    state.orphans.pop((keeper_id, version.id), None)
     return out.note(Kind.REPLICA_RECORDED, version=version, peer=keeper_id, bytes=version.size, cause=cause, path=path)
 
 
@@ -29,15 +30,21 @@ def forget(state: MasterState, version_id: str, keeper_id: str, out: Effects, ca
     state.unconfirmed_drops.pop((version_id, keeper_id), None)
     out.record(ForgetReplica(version_id, keeper_id))
     out.note(Kind.REPLICA_FORGOTTEN, version=version, peer=keeper_id, cause=cause)
-    if version.deleted and not state.table.replicas(version_id):
-        state.table.forget_version(version_id)
-        out.record(ForgetVersion(version_id))
+    forget_if_gone(state, version, out)
+
+
+def forget_if_gone(state: MasterState, version: Version, out: Effects) -> None:
+    """Remove a deleted version that has no replica (any more)."""
+    if version.deleted and not state.table.replicas(version.id):
+        state.table.forget_version(version.id)
+        out.record(ForgetVersion(version.id))
 
 
 def mark_corrupt(state: MasterState, version: Version, keeper_id: str, out: Effects, cause: str, *, reason: str) -> str:
     """Stop counting a replica whose bytes are wrong; return the id of its line in the trace."""
     state.table.set_state(version.id, keeper_id, ReplicaState.CORRUPT)
     state.corrupt[version.id] = None
+    state.unconfirmed_drops.pop((version.id, keeper_id), None)
     return out.note(Kind.REPLICA_CORRUPT, version=version, peer=keeper_id, cause=cause, reason=reason)
 
 

@@ -11,7 +11,6 @@ from dfslab.core.errors import (
     NotEnoughKeepers,
     StaleIncarnation,
 )
-from dfslab.core.lookup import ReplicaState
 from dfslab.core.master import copies, repair, replicas
 from dfslab.core.master.events import AwaitUpload, BeginUpload, ReplicaStored
 from dfslab.core.master.instructions import (
@@ -37,9 +36,11 @@ def on_begin_upload(state: MasterState, event: BeginUpload, now: float, out: Eff
     check_name(event.name)
     _check_numbers(state, event)
     upload = state.uploads.get(event.upload_id)
-    if upload is not None and upload.committed:
-        _reply_committed(state, event, upload, out)
-        return
+    if upload is not None:
+        _check_is_same(state, event, upload)
+        if upload.committed:
+            _reply_committed(state, event, upload, out)
+            return
     keeper = _choose_keeper(state, event)
     version_id = state.new_version_id()
     if upload is None:
@@ -69,11 +70,18 @@ def _check_numbers(state: MasterState, event: BeginUpload) -> None:
         )
 
 
-def _reply_committed(state: MasterState, event: BeginUpload, upload: Upload, out: Effects) -> None:
-    version = state.table.versions.get(upload.committed)
-    if upload.name != event.name or (version is not None and version.size != event.size):
-        reason = f"this upload id belongs to {upload.name!r}"
+def _check_is_same(state: MasterState, event: BeginUpload, upload: Upload) -> None:
+    name, size = upload.name, upload.size
+    if not name:  # read back from the catalog, which does not say: the retry does
+        version = state.table.versions.get(upload.committed)
+        name, size = event.name, version.size if version else event.size
+    if (name, size) != (event.name, event.size):
+        reason = f"this upload id belongs to {name!r}"
         raise InvalidOption(option="upload_id", value=event.upload_id, reason=reason)
+    upload.name, upload.size = name, size
+
+
+def _reply_committed(state: MasterState, event: BeginUpload, upload: Upload, out: Effects) -> None:
     out.reply(event.request, Slot(upload.committed, "", None, _info_of(state, upload), ""))
 
 
@@ -118,9 +126,8 @@ def on_replica_stored(state: MasterState, event: ReplicaStored, now: float, out:
 
 
 def _record(state: MasterState, version: Version, event: ReplicaStored, out: Effects) -> Recorded:
-    row = state.table.replica(version.id, event.keeper)
-    if row is not None and row.state is ReplicaState.VALID:
-        return Recorded(keep=True)
+    if state.table.replica(version.id, event.keeper) is not None:
+        return Recorded(keep=True)  # told again; meanwhile it may have been found bad, or be on its way out
     if event.size != version.size or digest(event.checksums) != digest(version.checksums):
         return Recorded(keep=False, reason="its size or checksums are not the version's")
     replicas.put(state, version, event.keeper, event.path, out, event.cause)
@@ -133,7 +140,9 @@ def _commit(state: MasterState, event: ReplicaStored, now: float, out: Effects) 
         return Recorded(keep=False, reason="the master knows no such upload")
     if upload.committed:
         return Recorded(keep=False, reason="another attempt of the same upload has succeeded")
-    if event.size != upload.size or len(event.checksums) != CHECKSUM_BYTES * block_count(event.size, event.block_size):
+    if event.size != upload.size or event.block_size < 1:
+        return Recorded(keep=False, reason="it is not as long as the upload said")
+    if len(event.checksums) != CHECKSUM_BYTES * block_count(event.size, event.block_size):
         return Recorded(keep=False, reason="it is not as long as the upload said")
     version = Version(event.version, upload.name, event.size, event.block_size, event.checksums, event.unix_s)
     previous = state.table.commit(version)
@@ -164,7 +173,9 @@ def retire(state: MasterState, version: Version, now: float, out: Effects, cause
     copies.abandon_for_version(state, version.id, now, out, reason=reason)
     for keeper_id in list(state.table.replicas(version.id)):
         replicas.order_drop(state, version, keeper_id, out, cause, reason=reason)
+    repair.reassess(state, version.id, now)
     settle(state, version.id, out)
+    replicas.forget_if_gone(state, version, out)
 
 
 def on_await_upload(state: MasterState, event: AwaitUpload, now: float, out: Effects) -> None:
@@ -222,7 +233,8 @@ def expire(state: MasterState, now: float, out: Effects) -> None:
     """Answer waiters whose time is up and forget uploads that nobody retries any more (the oldest come first)."""
     for upload_id in list(state.waiting):
         _release_waiters(state, state.uploads[upload_id], now, out)
-    for upload in list(itertools.takewhile(lambda one: now - one.since > REMEMBERED_S, state.uploads.values())):
+    old = itertools.takewhile(lambda one: now - one.since > REMEMBERED_S, state.uploads.values())
+    for upload in [upload for upload in old if upload.id not in state.waiting]:
         del state.uploads[upload.id]
         for attempt in upload.attempts:
             state.upload_of.pop(attempt, None)

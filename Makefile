@@ -1,0 +1,46 @@
+# `make` lists what one can do. Every target makes .venv when it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help lab demo test lint format proto bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dfslab needs Python 3.11 or newer; name one with make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $(READY)
+
+lab: $(READY) ## open Jupyter at the quickstart
+	$(BIN)/jupyter notebook notebooks/01_quickstart.ipynb
+
+demo: $(READY) ## the main job in a terminal: store, replicate, kill, repair, download
+	$(BIN)/dfslab demo
+
+test: $(READY) ## every test
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff and strict mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY) ## let ruff put the code in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+proto: $(READY) ## generate dfslab/runtime/dfs_pb2* from proto/dfs.proto
+	$(BIN)/python tools/generate_proto.py
+
+bench: $(READY) ## the figures: start, idle, memory, recovery
+	$(BIN)/python -m benchmarks.startup
+	$(BIN)/python -m benchmarks.memory
+
+clean: ## remove .venv and what tools left behind
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis artifacts dist build

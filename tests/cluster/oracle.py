@@ -1,0 +1,48 @@
+"""What must be true of a cluster at the end of every test."""
+
+from pathlib import Path
+
+from dfslab.cluster import Cluster
+from dfslab.core.history import Table
+from dfslab.core.trace import Kind
+from dfslab.lab.nodes import NodeState
+
+
+def check_cluster(cluster: Cluster) -> None:
+    """No node met an error of its own; the views show what the master has; every valid replica is on its disk."""
+    errors = [event for event in cluster._trace_events() if event.kind is Kind.NODE_ERROR]
+    assert errors == []
+    if cluster._nodes.master_state is NodeState.RUNNING:
+        check_views_show_the_masters_table(cluster)
+
+
+def check_views_show_the_masters_table(cluster: Cluster) -> None:
+    master = cluster._nodes.master
+    with master.lock:
+        master.core.validate()
+        rows = {(v.name, v.id, r.keeper, r.path, str(r.state), alive) for v, r, alive in master.core.rows()}
+        # the trace is written after the core has decided, by the same thread: ask it again once that is done
+    table = _settled_table(cluster, rows)
+    assert _rows(table) == rows
+    states = cluster._nodes.states()
+    for _name, _version, keeper, path, state, _alive in rows:
+        if state == "valid" and states.get(keeper) is NodeState.RUNNING:
+            assert Path(path).is_file(), path
+
+
+def _settled_table(cluster: Cluster, rows: set[tuple[str, str, str, str, str, bool]]) -> Table:
+    table = cluster._recorder.table()
+    for _ in range(100):
+        if _rows(table) == rows:
+            break
+        cluster._recorder.wait_for_change(0.05)
+        table = cluster._recorder.table()
+    return table
+
+
+def _rows(table: Table) -> set[tuple[str, str, str, str, str, bool]]:
+    return {
+        (file.file_name, file.version, row.keeper, row.path, row.state, table.keepers[row.keeper].is_alive)
+        for file in table.files.values()
+        for row in table.replicas.get(file.version, {}).values()
+    }

@@ -1,0 +1,384 @@
+"""Nodes die, freeze, come back; the files stay."""
+
+import random
+import threading
+
+import pytest
+
+from dfslab.cluster import Cluster
+from dfslab.core.errors import FileUnavailable, WrongState
+from dfslab.core.trace import Kind
+from tests.cluster.conftest import Starter
+
+
+def content(size: int, seed: int = 1) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+def stored(cluster: Cluster, size: int = 2_000_000, name: str = "clip") -> bytes:
+    data = content(size)
+    cluster.upload(data, name=name)
+    cluster.wait_for_replicas(name)
+    return data
+
+
+def test_a_killed_holder_is_declared_dead_and_its_files_are_copied_again(cluster: Cluster) -> None:
+    data = stored(cluster)
+    victim = cluster.stat("clip").holders[0]
+
+    cluster.kill(victim)
+    cluster.wait_for_dead(victim)
+    rows = cluster.lookup_table().set_index("data_node")
+    assert not rows.loc[victim, "is_alive"]
+    cluster.wait_for_replicas("clip")
+
+    assert victim not in cluster.stat("clip").holders
+    assert len(cluster.stat("clip").holders) == 3
+    assert cluster.download("clip").path.read_bytes() == data
+
+
+def test_waiting_for_replicas_right_after_a_kill_does_not_count_the_dead_keeper(cluster: Cluster) -> None:
+    stored(cluster)
+    victim = cluster.stat("clip").holders[0]
+    cluster.kill(victim)
+
+    cluster.wait_for_replicas("clip")
+
+    assert victim not in cluster.stat("clip").holders
+
+
+def test_a_download_goes_on_when_a_holder_is_killed_in_the_middle(cluster: Cluster) -> None:
+    data = stored(cluster, 30_000_000)
+    victim = cluster.stat("clip").holders[1]
+    killed: list[int] = []
+
+    def kill_once(done: int, total: int) -> None:
+        if done and not killed:
+            killed.append(done)
+            cluster.kill(victim)
+
+    download = cluster.download("clip", progress=kill_once)
+
+    assert 0 < killed[0] < len(data)
+    assert download.path.read_bytes() == data
+
+
+def test_an_upload_goes_to_another_keeper_when_the_first_is_killed_in_the_middle(cluster: Cluster) -> None:
+    """FAULTS row 1."""
+    data = content(30_000_000)
+    killed: list[str] = []
+
+    def kill_the_first(done: int, total: int) -> None:
+        if not killed and done < total:
+            granted = [event for event in cluster._trace_events() if event.kind is Kind.SLOT_GRANTED]
+            killed.append(cluster.kill(granted[-1].detail["keeper"]))
+
+    info = cluster.upload(data, name="clip", progress=kill_the_first)
+
+    assert killed
+    assert killed[0] not in info.holders
+    assert cluster.download("clip").path.read_bytes() == data
+    kinds = [event.kind for event in cluster._trace_events()]
+    assert kinds.count(Kind.UPLOAD_RETRIED) == 1
+    assert kinds.count(Kind.FILE_COMMITTED) == 1
+    cluster.restart(killed[0])
+    assert list(cluster.root.glob(f"{killed[0]}/replicas/*.tmp")) == []
+
+
+def test_a_returning_keeper_makes_a_surplus_that_is_trimmed_to_the_goal(start: Starter) -> None:
+    """FAULTS row 25."""
+    cluster = start(replication_interval_s=4)
+    data = stored(cluster)
+    victim = cluster.stat("clip").holders[0]
+    cluster.kill(victim)
+    cluster.wait_for_replicas("clip")
+
+    cluster.restart(victim)
+
+    assert len(cluster.stat("clip").holders) == 4
+    wait_for(cluster, lambda: len(cluster.lookup_table()) == 3)
+    assert cluster.download("clip").path.read_bytes() == data
+
+
+def wait_for(cluster: Cluster, condition, timeout_s: float = 20.0) -> None:  # type: ignore[no-untyped-def]
+    deadline = cluster.now_s + timeout_s
+    while not condition():
+        assert cluster.now_s < deadline, "the condition did not come true in time"
+        cluster._recorder.wait_for_change(0.1)
+
+
+def test_a_keeper_that_returns_with_a_wiped_disk_is_not_believed_to_hold_anything(cluster: Cluster) -> None:
+    """FAULTS row 26."""
+    data = stored(cluster)
+    victim = cluster.stat("clip").holders[0]
+    cluster.kill(victim)
+
+    cluster.restart(victim, wipe=True)
+    cluster.wait_for_replicas("clip")
+
+    assert cluster.download("clip").path.read_bytes() == data
+    assert list(cluster.root.glob("keeper-*/replicas/*.data")) != []
+
+
+def test_a_restarted_keeper_keeps_its_name_its_ports_and_its_disk(cluster: Cluster) -> None:
+    stored(cluster)
+    victim = cluster.stat("clip").holders[0]
+    before = cluster.keepers().set_index("keeper").loc[victim]
+
+    cluster.kill(victim)
+    cluster.restart(victim)
+
+    after = cluster.keepers().set_index("keeper").loc[victim]
+    assert (after.address, after.data_address, after.directory) == (
+        before.address,
+        before.data_address,
+        before.directory,
+    )
+    assert after.incarnation == before.incarnation + 1
+    assert victim in cluster.stat("clip").holders
+
+
+def test_a_paused_keeper_is_declared_dead_and_comes_back_as_a_new_incarnation(cluster: Cluster) -> None:
+    """FAULTS row 21."""
+    data = stored(cluster)
+    victim = cluster.stat("clip").holders[0]
+    before = cluster.keepers().set_index("keeper").loc[victim, "incarnation"]
+
+    cluster.pause(victim)
+    cluster.wait_for_dead(victim)
+    cluster.wait_for_replicas("clip")
+    cluster.resume(victim)
+    cluster.wait_for_alive(victim)
+
+    assert cluster.keepers().set_index("keeper").loc[victim, "incarnation"] == before + 1
+    assert cluster.download("clip").path.read_bytes() == data
+
+
+def test_a_download_is_not_held_up_by_a_paused_holder(cluster: Cluster) -> None:
+    """FAULTS row 20: its chunks are hedged on the other holders."""
+    data = stored(cluster, 6_000_000)
+    victim = cluster.stat("clip").holders[0]
+    cluster.pause(victim)
+
+    download = cluster.download("clip")
+
+    assert download.path.read_bytes() == data
+    assert download.seconds < 5.0, "it waited for the stall timeout instead of hedging"
+    assert victim not in download.bytes_by_keeper()
+    cluster.resume(victim)
+
+
+def test_when_all_holders_are_dead_the_file_is_unavailable_and_they_are_named(cluster: Cluster) -> None:
+    """FAULTS row 12."""
+    data = stored(cluster, 100_000)
+    holders = cluster.stat("clip").holders
+    for keeper in holders:
+        cluster.kill(keeper)
+    for keeper in holders:
+        cluster.wait_for_dead(keeper)
+
+    with pytest.raises(FileUnavailable) as caught:
+        cluster.download("clip")
+    assert isinstance(caught.value, ConnectionError)
+    for keeper in holders:
+        assert keeper in str(caught.value)
+
+    cluster.restart(holders[0])
+    assert cluster.download("clip").path.read_bytes() == data
+
+
+def test_a_killed_master_comes_back_with_every_acknowledged_file(cluster: Cluster) -> None:
+    """DESIGN §3.5."""
+    acknowledged = {f"file-{number}": content(50_000 + number, number) for number in range(8)}
+    for name, data in acknowledged.items():
+        cluster.upload(data, name=name)
+
+    cluster.kill_master()
+    cluster.restart_master()
+
+    assert set(cluster.files().file_name) == set(acknowledged)
+    for name, data in acknowledged.items():
+        assert cluster.download(name).path.read_bytes() == data
+    cluster.wait_for_replicas()
+
+
+def test_an_upload_survives_a_restart_of_the_master_in_its_middle(cluster: Cluster) -> None:
+    """FAULTS row 5: the slot is lost with the master; the same upload id gets a new one."""
+    data = content(20_000_000)
+    restarted: list[int] = []
+
+    def restart_once(done: int, total: int) -> None:
+        if not restarted:
+            restarted.append(done)
+            cluster.kill_master()
+            cluster.restart_master()
+
+    info = cluster.upload(data, name="clip", progress=restart_once)
+
+    assert restarted
+    assert cluster.download("clip").path.read_bytes() == data
+    assert cluster.stat("clip").version == info.version
+    assert len(cluster.files()) == 1
+
+
+def test_reads_and_writes_say_so_while_the_master_is_dead_and_work_afterwards(cluster: Cluster) -> None:
+    stored(cluster, 1000)
+    cluster.kill_master()
+    cluster._client._master.patience_s = 0.3
+
+    for call in (lambda: cluster.stat("clip"), lambda: cluster.upload(b"x", name="x"), lambda: cluster.delete("clip")):
+        with pytest.raises(ConnectionError, match=r"restart_master\(\)"):
+            call()
+
+    cluster.restart_master()
+    assert cluster.stat("clip").size == 1000
+
+
+def test_no_copy_and_no_deletion_happens_until_all_have_reported_to_a_restarted_master(cluster: Cluster) -> None:
+    """FAULTS row 36: one keeper is dead while the master restarts; its files are not copied in safe mode."""
+    stored(cluster, 100_000)
+    victim = cluster.stat("clip").holders[0]
+    cluster.kill(victim)
+    cluster.kill_master()
+    cluster.restart_master()
+
+    events = cluster._trace_events()
+    started = next(event for event in reversed(events) if event.kind is Kind.MASTER_STARTED)
+    wait_for(cluster, lambda: any(event.kind is Kind.SAFE_MODE_ENDED for event in cluster._trace_events()))
+    events = cluster._trace_events()
+    ended = next(event for event in reversed(events) if event.kind is Kind.SAFE_MODE_ENDED)
+
+    orders = (Kind.COPY_ORDERED, Kind.REPLICA_DROP_ORDERED)
+    assert [e for e in events if e.kind in orders and started.time_s <= e.time_s < ended.time_s] == []
+    cluster.wait_for_replicas("clip")
+
+
+def test_a_decommissioned_keeper_is_emptied_first_and_leaves_the_table(start: Starter) -> None:
+    cluster = start(n=5)
+    data = stored(cluster)
+    leaver = cluster.stat("clip").holders[0]
+
+    cluster.decommission(leaver)
+
+    table = cluster.lookup_table()
+    assert len(table) == 3
+    assert leaver not in set(table.data_node)
+    assert cluster.download("clip").path.read_bytes() == data
+    with pytest.raises(WrongState, match="decommissioned"):
+        cluster.kill(leaver)
+
+
+def test_an_added_keeper_takes_the_next_number_and_gets_the_missing_copies(start: Starter) -> None:
+    cluster = start(n=3)
+    stored(cluster)
+    victim = cluster.stat("clip").holders[0]
+    cluster.kill(victim)
+    cluster.wait_for_dead(victim)
+
+    assert cluster.add_keeper() == "keeper-4"
+    cluster.wait_for_replicas("clip")
+
+    assert "keeper-4" in cluster.stat("clip").holders
+
+
+def test_a_heartbeat_can_be_sent_and_a_scan_run_at_will(start: Starter) -> None:
+    cluster = start(heartbeat_interval_s=1000, heartbeat_timeout_s=4000)
+    before = cluster.keepers().set_index("keeper").loc["keeper-2", "last_heartbeat_s"]
+
+    cluster.heartbeat_now(2)
+
+    assert cluster.keepers().set_index("keeper").loc["keeper-2", "last_heartbeat_s"] > before
+    assert cluster.scan_now().empty
+
+
+def test_a_bit_flipped_on_a_disk_is_never_delivered_and_its_replica_is_replaced(cluster: Cluster) -> None:
+    """FAULTS row 16."""
+    data = stored(cluster, 3_000_000)
+    row = cluster.lookup_table().iloc[0]
+    with open(row.file_path, "r+b") as file:
+        file.seek(1_000_000)
+        flipped = file.read(1)[0] ^ 0x10
+        file.seek(1_000_000)
+        file.write(bytes([flipped]))
+
+    for _ in range(20):
+        download = cluster.download("clip")
+        assert download.path.read_bytes() == data
+        if (download.chunks.outcome == "failed").any():
+            break
+    else:
+        raise AssertionError("the damaged replica was never read")
+
+    assert any(event.kind is Kind.REPLICA_CORRUPT for event in cluster._trace_events())
+    cluster.wait_for_replicas("clip")
+    wait_for(cluster, lambda: len(cluster.lookup_table()) == 3)
+    assert cluster.download("clip").path.read_bytes() == data
+
+
+@pytest.mark.parametrize("damage", ["truncated", "lengthened", "checksums lost"])
+def test_a_replica_damaged_while_its_keeper_was_down_does_not_count(cluster: Cluster, damage: str) -> None:
+    """FAULTS rows 17 and 18."""
+    data = stored(cluster, 700_000)
+    row = cluster.lookup_table().iloc[0]
+    cluster.kill(row.data_node)
+    path = next(cluster.root.glob(f"{row.data_node}/replicas/*.data"))
+    if damage == "truncated":
+        path.write_bytes(data[:-1])
+    elif damage == "lengthened":
+        path.write_bytes(data + b"x")
+    else:
+        path.with_suffix(".crc").unlink()
+
+    cluster.restart(row.data_node)
+
+    assert any(event.kind is Kind.REPLICA_CORRUPT for event in cluster._trace_events())
+    cluster.wait_for_replicas("clip")
+    for table_row in cluster.lookup_table().query("state == 'valid'").itertuples():
+        with open(table_row.file_path, "rb") as file:
+            assert file.read() == data
+
+
+def test_two_live_keepers_and_a_goal_of_three_is_reported_and_not_fought(start: Starter) -> None:
+    """FAULTS row 37."""
+    cluster = start(n=3, replication_interval_s=2)
+    stored(cluster, 1000)
+    cluster.kill(1)
+    cluster.wait_for_dead(1)
+    wait_for(cluster, lambda: any(event.kind is Kind.DEGRADED for event in cluster._trace_events()))
+
+    assert list(cluster.files().state) == ["degraded"]
+    copies = sum(1 for event in cluster._trace_events() if event.kind is Kind.COPY_ORDERED)
+    assert copies == 2, "copies were ordered that could not be made"
+
+
+def test_files_survive_a_storm_of_kills_and_restarts_one_at_a_time(start: Starter) -> None:
+    cluster = start(n=5)
+    files: dict[str, bytes] = {}
+    stop = threading.Event()
+
+    def keep_uploading() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            data = content(200_000 + number, number)
+            cluster.upload(data, name=f"storm-{number}")
+            files[f"storm-{number}"] = data
+            stop.wait(0.02)
+
+    uploader = threading.Thread(target=keep_uploading)
+    uploader.start()
+    rng = random.Random(11)
+    try:
+        for _ in range(6):
+            victim = rng.randint(1, 5)
+            cluster.wait_for_replicas()
+            cluster.kill(victim)
+            cluster.restart(victim)
+    finally:
+        stop.set()
+        uploader.join(30)
+
+    cluster.wait_for_replicas()
+    assert len(files) > 5
+    for name, data in files.items():
+        assert cluster.download(name).path.read_bytes() == data

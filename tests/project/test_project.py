@@ -1,0 +1,84 @@
+"""The project's own files agree with each other."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import yaml
+
+REPO = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text())["project"]
+GENERATED = ("dfs_pb2.py", "dfs_pb2.pyi", "dfs_pb2_grpc.py", "dfs_pb2_grpc.pyi")
+
+
+def test_environment_yml_names_the_same_packages_as_pyproject() -> None:
+    environment = yaml.safe_load((REPO / "environment.yml").read_text())
+    packages = [entry for entry in environment["dependencies"] if isinstance(entry, str)]
+
+    assert sorted(packages) == sorted([*PROJECT["dependencies"], f"python{PROJECT['requires-python']}", "pip"])
+
+
+def test_the_generated_protocol_code_is_not_stale(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, REPO / "tools" / "generate_proto.py", tmp_path], check=True)
+
+    for name in GENERATED:
+        committed = (REPO / "dfslab" / "runtime" / name).read_text()
+        assert (tmp_path / "dfslab" / "runtime" / name).read_text() == committed, f"{name} is stale: run `make proto`"
+
+
+def test_importing_dfslab_does_not_import_pandas_matplotlib_or_ipywidgets() -> None:
+    code = "import sys, dfslab; print([m for m in ('pandas', 'matplotlib', 'ipywidgets', 'numpy') if m in sys.modules])"
+
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_the_wheel_carries_the_samples_and_the_package_works_from_it(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
+    subprocess.run([*command, tmp_path, REPO], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("dfslab-*.whl")
+    target = tmp_path / "installed"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel]
+    subprocess.run(install, check=True, capture_output=True)
+
+    code = (
+        f"import sys; sys.path.insert(0, {str(target)!r})\n"
+        "import dfslab\n"
+        "videos = dfslab.samples.videos()\n"
+        "with dfslab.cluster.start(n=3) as cluster:\n"
+        "    sizes = [cluster.upload(video).size for video in videos]\n"
+        "print(dfslab.__file__, len(videos), sizes == [video.stat().st_size for video in videos])\n"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], check=True, capture_output=True, text=True, cwd=tmp_path)
+
+    where, count, same = done.stdout.split()
+    assert Path(where).is_relative_to(target)
+    assert int(count) >= 3
+    assert same == "True"
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (REPO / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z]+)`", (REPO / "README.md").read_text()))
+    listed = subprocess.run(["make", "-C", REPO], check=True, capture_output=True, text=True).stdout
+
+    assert named <= targets
+    for target in ("lab", "demo", "test", "lint", "proto"):
+        assert f"make {target} " in listed
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    import dfslab
+
+    assert dfslab.__version__ == PROJECT["version"]
+    assert f"## [{PROJECT['version']}]" in (REPO / "CHANGELOG.md").read_text()
+
+
+def test_no_file_of_the_repository_is_larger_than_two_megabytes() -> None:
+    listed = subprocess.run(["git", "-C", REPO, "ls-files", "-z"], check=True, capture_output=True, text=True).stdout
+    sizes = {name: (REPO / name).stat().st_size for name in listed.split("\0") if name and (REPO / name).exists()}
+
+    assert {name: size for name, size in sizes.items() if size > 2_000_000} == {}
