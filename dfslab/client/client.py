@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +14,7 @@ from dfslab.client.master import MasterLink
 from dfslab.client.progress import Progress, ProgressArgument, progress_of
 from dfslab.client.results import Download
 from dfslab.client.source import Source, Uploadable
-from dfslab.client.target import Target
+from dfslab.client.target import Target, target_path
 from dfslab.client.uploading import Uploading
 from dfslab.core.download import Fetched
 from dfslab.core.errors import DfsError, DownloadFailed, InvalidName, InvalidOption
@@ -177,7 +176,7 @@ class Client:
         cause = self._note(Kind.DOWNLOAD_REQUESTED, name, peer="master")
         try:
             location = self.locate(name)
-            target = Target(_target_path(name, to))
+            target = Target(target_path(name, to))
             try:
                 with progress_of(progress, f"download {name}", location.version.size) as tell:
                     version, outcome = self._fetch_whole(name, location, policy, target, tell, cause, holders)
@@ -381,8 +380,3 @@ def _check_ack(ack_replicas: int | None) -> int | None:
     if ack_replicas is not None and (isinstance(ack_replicas, bool) or ack_replicas < 1):
         raise InvalidOption(option="ack_replicas", value=repr(ack_replicas), reason="it must be at least 1")
     return ack_replicas
-
-
-def _target_path(name: str, to: str | os.PathLike[str] | None) -> Path:
-    path = Path(to if to is not None else ".").expanduser()
-    return (path / name.rsplit("/", 1)[-1] if path.is_dir() else path).absolute()

@@ -20,6 +20,19 @@ def unwritable(path: Path, error: OSError) -> TargetUnwritable:
     return kind(path=str(path), reason=error.strerror or str(error))
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def target_path(name: str, to: str | os.PathLike[str] | None) -> Path:
+    """Return where a file of that name goes: to `to`, into it if it is a folder, by default the working folder."""
+    path = Path(to if to is not None else ".").expanduser()
+    return (path / name.rsplit("/", 1)[-1] if _is_folder(path) else path).absolute()
+
+
 class Target:
     """A file that appears under its name only when it is whole.
 
@@ -31,7 +44,7 @@ class Target:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.is_dir():
+        if _is_folder(path):
             raise TargetUnwritable(path=str(path), reason="it is a folder")
         self._temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
         try:

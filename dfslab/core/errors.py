@@ -476,6 +476,17 @@ class SamplesMissing(DfsError, FileNotFoundError):
         )
 
 
+class PolicyFailed(DfsError, RuntimeError):
+    """A policy raised an error, or gave an answer that it may not give; what it was asked for was not done."""
+
+    def __init__(self, *, policy: str, reason: str) -> None:
+        super().__init__(
+            f"the {policy} policy failed ({reason}), so nothing was changed; mend it and start the cluster again",
+            policy=policy,
+            reason=reason,
+        )
+
+
 class InvalidTransition(DfsError, RuntimeError):
     """A state machine met an event that its table does not list: a bug of dfslab's own."""
 

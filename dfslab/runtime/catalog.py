@@ -42,13 +42,19 @@ PRAGMA user_version = {FORMAT};
 COMMIT;
 """
 
+# Not OR REPLACE, which would also remove another current version of the same name.
+_PUT_VERSION = """
+INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (version) DO UPDATE SET name = excluded.name, deleted = excluded.deleted
+"""
+
 _WRITES: dict[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
     PutKeeper: (
         "INSERT OR REPLACE INTO keepers VALUES (?, ?, ?)",
         lambda r: (r.keeper, r.incarnation, r.decommissioned),
     ),
     PutVersion: (
-        "INSERT OR REPLACE INTO versions VALUES (?, ?, ?, ?, ?, ?, ?)",
+        _PUT_VERSION,
         lambda r: (
             r.version.id,
             r.version.name,

@@ -6,12 +6,14 @@ The scan, its dry run and eager repair all ask these.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from dfslab.core.errors import PolicyFailed
 from dfslab.core.lookup import Replica, ReplicaState
 from dfslab.core.master.instructions import PlannedAction
 from dfslab.core.master.state import Keeper, MasterState, Short
 from dfslab.core.model import Version
+from dfslab.core.policies import consult
 from dfslab.core.policies.placement import KeeperLoad
 from dfslab.core.policies.repair_order import Shortage
 
@@ -24,6 +26,14 @@ def load_of(state: MasterState, keeper: Keeper) -> KeeperLoad:
         keeper.free_bytes - keeper.incoming_bytes,
         state.table.count_on(keeper.id) + keeper.copies_in,
     )
+
+
+def place(state: MasterState, loads: Sequence[KeeperLoad], size: int) -> Keeper:
+    """Return the candidate that the placement policy chooses; raise PolicyFailed if it is none of them."""
+    chosen = consult("placement", lambda: state.policies.placement.choose(loads, size, state.rng))
+    if chosen not in [load.keeper for load in loads]:
+        raise PolicyFailed(policy="placement", reason=f"it chose {chosen!r}, which is not a candidate")
+    return state.keepers[chosen]
 
 
 class _Plan:
@@ -59,9 +69,7 @@ class _Plan:
             if keeper.id not in taken and not busy and free >= version.size:
                 stored = load.stored_bytes + self.bytes_in[keeper.id]
                 loads.append(KeeperLoad(keeper.id, stored, free, load.replicas + self.copies_in[keeper.id]))
-        if not loads:
-            return None
-        return state.keepers[state.policies.placement.choose(loads, version.size, state.rng)]
+        return place(state, loads, version.size) if loads else None
 
     def add(self, source: Keeper, target: Keeper, size: int) -> None:
         self.copies_out[source.id] += 1
@@ -91,7 +99,7 @@ def _by_urgency(state: MasterState, now: float, goals: Mapping[str, int] | None)
         for version_id, short in state.short.items()
         if short.not_before <= now and (goals is None or version_id in goals)
     ]
-    shortages.sort(key=state.policies.repair_order.key)
+    consult("repair_order", lambda: shortages.sort(key=state.policies.repair_order.key))
     return [shortage.version for shortage in shortages]
 
 

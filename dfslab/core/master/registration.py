@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from dfslab.core.blocks import digest
 from dfslab.core.errors import (
     KeeperFenced,
     NotEnoughKeepers,
+    PolicyFailed,
     StaleIncarnation,
     WrongState,
 )
@@ -18,6 +20,7 @@ from dfslab.core.master.events import Decommission, Heartbeat, Register
 from dfslab.core.master.instructions import PutKeeper, PutReplica, Registered
 from dfslab.core.master.state import Effects, Keeper, MasterState
 from dfslab.core.model import StoredReplica
+from dfslab.core.policies import consult
 from dfslab.core.trace import Kind
 
 _MAX_SUPERSEDED = 64
@@ -36,7 +39,7 @@ def on_register(state: MasterState, event: Register, now: float, out: Effects) -
     keeper.incarnation += 1
     keeper.address, keeper.data_address = event.address, event.data_address
     keeper.directory, keeper.free_bytes = event.directory, event.free_bytes
-    _heard(state, keeper, now)
+    _heard(state, keeper, now, out)
     out.record(PutKeeper(keeper.id, keeper.incarnation))
     cause = _note_registered(keeper, out)
     copies.abandon_for_keeper(state, keeper.id, now, out, reason=f"{keeper.id} started again")
@@ -45,9 +48,21 @@ def on_register(state: MasterState, event: Register, now: float, out: Effects) -
     state.replan = True
 
 
-def _heard(state: MasterState, keeper: Keeper, now: float) -> None:
+def _heard(state: MasterState, keeper: Keeper, now: float, out: Effects) -> None:
     keeper.last_heard = now
-    state.policies.failure_detector.heard(keeper.id, now)
+    detector = state.policies.failure_detector
+    _tell_detector(state, out, lambda: detector.heard(keeper.id, now))
+
+
+def _forget_in_detector(state: MasterState, keeper_id: str, out: Effects) -> None:
+    _tell_detector(state, out, lambda: state.policies.failure_detector.forget(keeper_id))
+
+
+def _tell_detector(state: MasterState, out: Effects, tell: Callable[[], None]) -> None:
+    try:
+        consult("failure_detector", tell)
+    except PolicyFailed as error:
+        state.policy_failed(error, out)
 
 
 def _supersede(keeper: Keeper, boot: str) -> None:
@@ -117,21 +132,27 @@ def on_heartbeat(state: MasterState, event: Heartbeat, now: float, out: Effects)
         raise StaleIncarnation(keeper=event.keeper, incarnation=event.incarnation)
     keeper.liveness = next_liveness(keeper.liveness, Sign.HEARTBEAT)
     keeper.free_bytes = event.free_bytes
-    _heard(state, keeper, now)
+    _heard(state, keeper, now, out)
     out.note(Kind.HEARTBEAT, peer=keeper.id, incarnation=event.incarnation, free_bytes=event.free_bytes)
     out.reply(event.request, None)
 
 
 def declare_the_dead(state: MasterState, now: float, out: Effects) -> None:
-    """Bury the keepers that the failure detector has given up."""
-    for keeper in state.keepers.values():
-        if keeper.serves and state.policies.failure_detector.is_overdue(keeper.id, now):
-            _bury(state, keeper, now, out)
+    """Bury the keepers that the failure detector has given up; a detector that fails buries nobody."""
+    detector = state.policies.failure_detector
+    serving = [keeper for keeper in state.keepers.values() if keeper.serves]
+    try:
+        overdue = consult("failure_detector", lambda: [one for one in serving if detector.is_overdue(one.id, now)])
+    except PolicyFailed as error:
+        state.policy_failed(error, out)
+        return
+    for keeper in overdue:
+        _bury(state, keeper, now, out)
 
 
 def _bury(state: MasterState, keeper: Keeper, now: float, out: Effects) -> None:
     keeper.liveness = next_liveness(keeper.liveness, Sign.OVERDUE)
-    state.policies.failure_detector.forget(keeper.id)
+    _forget_in_detector(state, keeper.id, out)
     cause = out.note(Kind.KEEPER_DEAD, peer=keeper.id, incarnation=keeper.incarnation)
     copies.abandon_for_keeper(state, keeper.id, now, out, reason=f"{keeper.id} died")
     for version_id in state.table.held_by(keeper.id):
@@ -159,7 +180,7 @@ def release_the_drained(state: MasterState, now: float, out: Effects) -> None:
     for keeper in state.keepers.values():
         if keeper.liveness is Liveness.DRAINING and _is_drained(state, keeper):
             keeper.liveness = next_liveness(keeper.liveness, Sign.DRAINED)
-            state.policies.failure_detector.forget(keeper.id)
+            _forget_in_detector(state, keeper.id, out)
             out.record(PutKeeper(keeper.id, keeper.incarnation, decommissioned=True))
             cause = out.note(Kind.KEEPER_DECOMMISSIONED, peer=keeper.id)
             for version_id in state.table.held_by(keeper.id):

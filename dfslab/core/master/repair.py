@@ -7,7 +7,9 @@ event and no scan has to look at every file.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
+from dfslab.core.errors import PolicyFailed
 from dfslab.core.lookup import ReplicaState
 from dfslab.core.master import copies, replicas
 from dfslab.core.master.events import BadReplica, ReplicaDropped, Scan
@@ -35,6 +37,18 @@ def reassess(state: MasterState, version_id: str, now: float, cause: str = "") -
         state.surplus.setdefault(version_id, now)
     else:
         state.surplus.pop(version_id, None)
+
+
+def _propose(
+    state: MasterState, now: float, out: Effects, goals: Mapping[str, int] | None = None
+) -> list[PlannedAction]:
+    """Return the copies to start; when a policy fails, none, and they are proposed again at the pace of the scan."""
+    try:
+        return propose(state, now, goals)
+    except PolicyFailed as error:
+        state.policy_failed(error, out)
+        state.retry_at = min(state.retry_at, now + state.options.replication_interval_s)
+        return []
 
 
 def run_scan(state: MasterState, now: float, out: Effects) -> list[PlannedAction]:
@@ -96,7 +110,7 @@ def after_event(state: MasterState, now: float, out: Effects) -> None:
     state.replan = False
     _drop_replaced_corrupt(state, out)
     goals = None if state.options.repair == "eager" else _awaited(state)
-    for action in propose(state, now, goals):
+    for action in _propose(state, now, out, goals):
         copies.start(state, action, now, out, state.short[action.version].cause)
 
 

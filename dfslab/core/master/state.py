@@ -7,7 +7,7 @@ import math
 import random
 from dataclasses import dataclass, field
 
-from dfslab.core.errors import DfsError, UnknownKeeper
+from dfslab.core.errors import DfsError, PolicyFailed, UnknownKeeper
 from dfslab.core.liveness import SERVING, Liveness
 from dfslab.core.lookup import LookupTable, ReplicaState
 from dfslab.core.master.instructions import (
@@ -176,6 +176,7 @@ class MasterState:
         self.orphans: dict[tuple[str, str], float] = {}
         self.safe_until: float | None = None
         self.next_scan_at = 0.0
+        self.reported: dict[str, None] = {}
         self.replan = False
         self.retry_at = math.inf
         self.numbers = itertools.count(1)
@@ -211,6 +212,12 @@ class MasterState:
         """Return what `stat` says of a version."""
         holders = tuple(keeper.id for keeper in self.serving_holders(version.id))
         return FileInfo(version.name, version.id, version.size, holders, version.created_at)
+
+    def policy_failed(self, error: PolicyFailed, out: Effects) -> None:
+        """Put a policy's failure into the trace, once: it may come at every tick."""
+        if str(error) not in self.reported:
+            self.reported[str(error)] = None
+            out.note(Kind.NODE_ERROR, reason=str(error))
 
     def new_version_id(self) -> str:
         """Return an id that no catalog of this cluster has used: a count for people, chance for safety."""

@@ -21,7 +21,7 @@ from dfslab.core.master.instructions import (
     Slot,
     UploadState,
 )
-from dfslab.core.master.planning import load_of
+from dfslab.core.master.planning import load_of, place
 from dfslab.core.master.state import Effects, Keeper, MasterState, Upload, Waiter
 from dfslab.core.model import FileInfo, Version
 from dfslab.core.names import check_name
@@ -103,7 +103,7 @@ def _choose_keeper(state: MasterState, event: BeginUpload) -> Keeper:
     ]
     if not loads:
         raise NoLiveKeepers(tried=event.exclude)
-    return state.keepers[state.policies.placement.choose(loads, event.size, state.rng)]
+    return place(state, loads, event.size)
 
 
 def on_replica_stored(state: MasterState, event: ReplicaStored, now: float, out: Effects) -> None:

@@ -7,15 +7,17 @@ Each kind has a small interface over plain values and a registry by name. A poli
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from dfslab.core.errors import InvalidOption
+from dfslab.core.errors import InvalidOption, PolicyFailed
 from dfslab.core.policies.chunk_scheduler import ChunkScheduler, WorkStealing
 from dfslab.core.policies.failure_detector import FailureDetector, TimeoutDetector
 from dfslab.core.policies.placement import Balanced, Placement
 from dfslab.core.policies.repair_order import FewestCopiesFirst, RepairOrder
+
+T = TypeVar("T")
 
 POLICIES: dict[str, dict[str, type[Any]]] = {
     "placement": {"balanced": Balanced},
@@ -61,6 +63,14 @@ class Policies:
     def fresh(self) -> Policies:
         """Return copies with no memory of an earlier run."""
         return copy.deepcopy(self)
+
+
+def consult(kind: str, question: Callable[[], T]) -> T:
+    """Return a policy's answer; whatever it raises becomes a PolicyFailed, for the policy may be anybody's."""
+    try:
+        return question()
+    except Exception as error:  # somebody else's code: its error is named and passed on
+        raise PolicyFailed(policy=kind, reason=f"{type(error).__name__}: {error}") from error
 
 
 def resolve(kind: str, policy: Any, **arguments: Any) -> Any:

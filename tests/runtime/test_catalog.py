@@ -1,0 +1,142 @@
+"""The master's catalog, with real SQLite."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from dfslab.core.errors import CatalogDamaged, CatalogUnwritable
+from dfslab.core.master.instructions import (
+    CatalogRecord,
+    ForgetReplica,
+    ForgetUpload,
+    ForgetVersion,
+    PutKeeper,
+    PutReplica,
+    PutUpload,
+    PutVersion,
+)
+from dfslab.core.model import Version
+from dfslab.runtime.catalog import Catalog
+
+
+def version(number: int, name: str = "clip", *, deleted: bool = False) -> Version:
+    return Version(f"v{number}-0000000000", name, 10, 4, b"abcdefghijkl", 1.5, deleted)
+
+
+def everything(catalog: Catalog) -> set[CatalogRecord]:
+    return set(catalog.load().records())
+
+
+RECORDS: tuple[CatalogRecord, ...] = (
+    PutKeeper("keeper-1", 3),
+    PutKeeper("keeper-2", 1, decommissioned=True),
+    PutVersion(version(1)),
+    PutReplica(version(1).id, "keeper-1", "/somewhere"),
+    PutUpload("u1", version(1).id, 2, 7.0),
+)
+
+
+def test_what_was_appended_is_there_after_reopening(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog")
+    catalog.append(RECORDS)
+    catalog.close()
+
+    assert everything(Catalog(tmp_path / "catalog")) == set(RECORDS)
+
+
+def test_records_replace_and_remove_earlier_ones(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog")
+    catalog.append(RECORDS)
+
+    catalog.append(
+        [
+            PutKeeper("keeper-1", 4),
+            PutVersion(version(1, deleted=True)),
+            PutVersion(version(2)),
+            ForgetReplica(version(1).id, "keeper-1"),
+            ForgetVersion(version(1).id),
+            ForgetUpload("u1"),
+        ]
+    )
+
+    assert everything(catalog) == {PutKeeper("keeper-1", 4), RECORDS[1], PutVersion(version(2))}
+
+
+def test_a_batch_is_durable_whole_or_not_at_all(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog")
+    catalog.append([PutVersion(version(1))])
+
+    with pytest.raises(CatalogUnwritable):
+        catalog.append([PutKeeper("keeper-9", 1), PutVersion(version(2))])  # a second current version of one name
+
+    assert everything(catalog) == {PutVersion(version(1))}
+    catalog.append([PutKeeper("keeper-9", 1)])
+
+
+def test_a_process_killed_at_any_moment_leaves_every_batch_that_was_acknowledged(tmp_path: Path) -> None:
+    """FAULTS row 7: the child says each number after its commit, and is killed -9 in mid-stream."""
+    code = """
+        import sys
+        from pathlib import Path
+        from dfslab.core.master.instructions import PutKeeper
+        from dfslab.runtime.catalog import Catalog
+        catalog = Catalog(Path(sys.argv[1]))
+        for number in range(100000):
+            catalog.append([PutKeeper(f"keeper-{number}", number), PutKeeper("newest", number)])
+            print(number, flush=True)
+    """
+    for round_number in range(3):
+        path = tmp_path / f"catalog-{round_number}"
+        child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), path], stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        for line in child.stdout:
+            if int(line) >= 20 * (round_number + 1):
+                os.kill(child.pid, signal.SIGKILL)
+                break
+        said = int((line + child.stdout.read()).split()[-1])
+        child.wait(10)
+        child.stdout.close()
+
+        numbers = {record.keeper: record.incarnation for record in Catalog(path).load().keepers}
+
+        newest = numbers.pop("newest")
+        assert newest >= said
+        assert numbers == {f"keeper-{number}": number for number in range(newest + 1)}
+
+
+@pytest.mark.parametrize("damage", ["garbage", "another program's", "a later format", "a page overwritten"])
+def test_a_damaged_catalog_is_refused_named_and_left_as_it_is(tmp_path: Path, damage: str) -> None:
+    """FAULTS row 8."""
+    path = tmp_path / "catalog"
+    if damage == "garbage":
+        path.write_bytes(b"not a database " * 1000)
+    elif damage == "another program's":
+        with sqlite3.connect(path) as other:
+            other.execute("CREATE TABLE theirs (x)")
+        other.close()
+    else:
+        catalog = Catalog(path)
+        catalog.append(RECORDS)
+        catalog.append([PutReplica(version(1).id, f"keeper-{number}", "/" * 200) for number in range(500)])
+        catalog.close()
+        if damage == "a later format":
+            with sqlite3.connect(path) as later:
+                later.execute("PRAGMA user_version = 2")
+            later.close()
+        else:
+            content = bytearray(path.read_bytes())
+            content[8192:12288] = b"\xff" * 4096
+            path.write_bytes(content)
+    before = path.read_bytes()
+
+    with pytest.raises(CatalogDamaged) as caught:
+        Catalog(path).load()
+
+    assert str(path) in str(caught.value)
+    assert path.read_bytes() == before

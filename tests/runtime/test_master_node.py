@@ -1,0 +1,92 @@
+"""The master as a node: durability before replies, and what happens when the disk says no."""
+
+import random
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dfslab.core.errors import CatalogUnwritable, DirectoryInUse
+from dfslab.core.master import events
+from dfslab.core.model import Address
+from dfslab.core.options import Options
+from dfslab.core.policies import Policies
+from dfslab.runtime.clock import Clock
+from dfslab.runtime.master_node import MasterNode, MasterSettings
+from dfslab.runtime.recorder import Recorder
+
+HERE = Address("127.0.0.1", 1)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[MasterNode]:
+    settings = MasterSettings(directory=tmp_path, token="t", options=Options(), policies=Policies.of())
+    node = MasterNode(settings, Clock(), Recorder().add)
+    yield node
+    node.cut()
+    node.join()
+
+
+def register(node: MasterNode, name: str) -> object:
+    return node.ask(lambda number: events.Register(number, name, "boot", HERE, HERE, "/d", 10**9, ()))
+
+
+def test_what_was_answered_is_in_the_catalog_file(node: MasterNode, tmp_path: Path) -> None:
+    for number in range(20):
+        name = f"keeper-{random.Random(number).randrange(10**6)}"
+        register(node, name)
+        with sqlite3.connect(tmp_path / "catalog.sqlite") as other:
+            assert other.execute("SELECT 1 FROM keepers WHERE keeper = ?", (name,)).fetchone() == (1,)
+        other.close()
+
+
+def test_a_change_that_cannot_be_made_durable_did_not_happen_and_the_master_goes_on(
+    node: MasterNode, tmp_path: Path
+) -> None:
+    """Another process holds the catalog's write lock: the commit fails for real."""
+    register(node, "keeper-1")
+    with node.lock:
+        node._catalog._db.execute("PRAGMA busy_timeout = 50")
+    blocker = sqlite3.connect(tmp_path / "catalog.sqlite", isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+
+    with pytest.raises(CatalogUnwritable, match="nothing was changed"):
+        register(node, "keeper-2")
+    with node.lock:
+        assert [keeper.id for keeper in node.core.keepers()] == ["keeper-1"]
+
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    register(node, "keeper-2")
+    with node.lock:
+        assert [keeper.id for keeper in node.core.keepers()] == ["keeper-1", "keeper-2"]
+
+
+def test_a_second_master_on_the_same_catalog_is_refused(node: MasterNode, tmp_path: Path) -> None:
+    settings = MasterSettings(directory=tmp_path, token="t", options=Options(), policies=Policies.of())
+
+    with pytest.raises(DirectoryInUse):
+        MasterNode(settings, Clock(), Recorder().add)
+
+
+def test_an_error_of_its_own_is_traced_and_answered_and_the_next_request_works(
+    node: MasterNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A planted bug: the master goes back to its catalog instead of leaving its callers waiting."""
+    register(node, "keeper-1")
+    traced: list[str] = []
+    monkeypatch.setattr(node, "_trace", lambda event: traced.append(str(event.kind)))
+    monkeypatch.setattr(node.core, "handle", _raise)
+
+    with pytest.raises(ConnectionError, match="a planted bug"):
+        node.ask(lambda number: events.BeginUpload(number, "u", "clip", 1, 1, "client"))
+
+    assert "node_error" in traced
+    register(node, "keeper-2")
+    with node.lock:
+        assert {keeper.id for keeper in node.core.keepers()} == {"keeper-1", "keeper-2"}
+
+
+def _raise(*_: object) -> list[object]:
+    raise ZeroDivisionError("a planted bug")
