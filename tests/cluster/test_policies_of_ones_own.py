@@ -43,6 +43,8 @@ def test_a_detector_that_fails_buries_nobody_and_is_reported_once(start: Starter
     cluster = start(failure_detector=Confused)
     cluster.upload(b"x", name="x")
     cluster.wait_for_replicas()
+    while cluster.events().kind.tolist().count("heartbeat") < 12:
+        cluster._recorder.wait_for_change(1.0)
 
     assert cluster.keepers().is_alive.all()
     errors = cluster.events().query("kind == 'node_error'")
