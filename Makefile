@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test lint format proto bench clean
+.PHONY: help lab demo test lint format proto notebooks bench clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dfslab needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -37,6 +37,9 @@ format: $(READY) ## let ruff put the code in order
 
 proto: $(READY) ## generate dfslab/runtime/dfs_pb2* from proto/dfs.proto
 	$(BIN)/python tools/generate_proto.py
+
+notebooks: $(READY) ## run every notebook again and keep its outputs
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
 
 bench: $(READY) ## the figures: start, idle, memory, recovery
 	$(BIN)/python -m benchmarks.startup

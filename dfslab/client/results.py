@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ CHUNK_COLUMNS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Download:
     """A finished download: every byte was checked against the uploader's checksums.
 
@@ -45,7 +45,7 @@ class Download:
     path: Path
     size: int
     seconds: float
-    requests: tuple[Fetched, ...] = field(repr=False)
+    requests: tuple[Fetched, ...]
 
     @property
     def throughput_mb_s(self) -> float:
@@ -76,8 +76,15 @@ class Download:
                 served[one.keeper] += one.chunk.length
         return dict(sorted(served.items()))
 
+    def __repr__(self) -> str:
+        rate = f"{self.seconds:.3f} s, {self.throughput_mb_s:.0f} MB/s"
+        return f"Download({self.name!r}, {size_text(self.size)} in {rate}, from {self._shares()}, at {self.path})"
+
+    def _shares(self) -> str:
+        shares = [f"{keeper} ({size_text(size)})" for keeper, size in self.bytes_by_keeper().items()]
+        return ", ".join(shares) or "nobody: it is empty"
+
     def _repr_html_(self) -> str:
-        shares = ", ".join(f"{keeper} {size_text(size)}" for keeper, size in self.bytes_by_keeper().items())
         return table(
             "download",
             [
@@ -85,6 +92,6 @@ class Download:
                 ("path", str(self.path)),
                 ("size", size_text(self.size)),
                 ("took", f"{self.seconds:.3f} s, {self.throughput_mb_s:.0f} MB/s"),
-                ("from", shares or "nobody: it is empty"),
+                ("from", self._shares()),
             ],
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dfslab.core.pretty import size_text, table
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -74,7 +76,7 @@ class Holder:
     address: Address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FileInfo:
     """What the file system knows of one file.
 
@@ -104,23 +106,21 @@ class FileInfo:
         """Rate of the upload in MB/s (10^6 bytes); None when this is not the result of one."""
         return self.size / 1e6 / self.seconds if self.seconds else None
 
+    def __repr__(self) -> str:
+        upload = f", uploaded in {self._upload_text()}" if self.seconds else ""
+        return f"FileInfo({self.name!r}, {self.version}, {size_text(self.size)} on {self._where()}{upload})"
+
     def _repr_html_(self) -> str:
-        from dfslab.core.pretty import table
-
-        return table("file", self._rows())
-
-    def _rows(self) -> list[tuple[str, str]]:
-        from dfslab.core.pretty import size_text
-
-        rows = [
-            ("name", self.name),
-            ("version", self.version),
-            ("size", size_text(self.size)),
-            ("on", ", ".join(self.holders) or "no live keeper"),
-        ]
+        rows = [("name", self.name), ("version", self.version), ("size", size_text(self.size)), ("on", self._where())]
         if self.seconds:
-            rows.append(("upload", f"{self.seconds:.3f} s, {self.throughput_mb_s:.0f} MB/s"))
-        return rows
+            rows.append(("upload", self._upload_text()))
+        return table("file", rows)
+
+    def _where(self) -> str:
+        return ", ".join(self.holders) or "no live keeper"
+
+    def _upload_text(self) -> str:
+        return f"{self.seconds:.3f} s, {self.throughput_mb_s:.0f} MB/s"
 
 
 @dataclass(frozen=True, slots=True)

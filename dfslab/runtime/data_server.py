@@ -97,7 +97,8 @@ class DataServer:
         self._token, self._gate, self._serve = token.encode(), gate, serve
         self._stall_timeout_s, self._note_error = stall_timeout_s, note_error
         try:
-            self._listener = socket.create_server((address.host, address.port), backlog=256)
+            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+            self._listener = socket.create_server((address.host, address.port), family=family, backlog=256)
         except OSError:
             raise PortTaken(address=str(address)) from None
         self._listener.setblocking(False)

@@ -232,7 +232,7 @@ def test_the_trace_is_written_as_json_lines(start: Starter, tmp_path: Path) -> N
 
 
 def test_its_representations_say_how_it_is(cluster: Cluster) -> None:
-    cluster.upload(b"<b>x</b>", name="<b>.mp4")
+    cluster.upload(b"<b>x</b>", name="<b>.mp4", ack_replicas=2)
     cluster.kill(3)
     cluster.wait_for_dead(3)
 
@@ -242,3 +242,15 @@ def test_its_representations_say_how_it_is(cluster: Cluster) -> None:
     assert "dead" in html
     info = cluster.stat("<b>.mp4")
     assert "&lt;b&gt;" in info._repr_html_()
+    assert repr(info).startswith(f"FileInfo('<b>.mp4', {info.version}, 8 B on keeper-")
+    download = cluster.download("<b>.mp4")
+    assert "&lt;b&gt;" in download._repr_html_()
+    assert repr(download).startswith("Download('<b>.mp4', 8 B in ")
+
+
+def test_a_cluster_can_listen_on_the_ipv6_loopback_address(start: Starter) -> None:
+    cluster = start(host="::1")
+    cluster.upload(b"six", name="six")
+
+    assert cluster.address.startswith("[::1]:")
+    assert cluster.download("six").path.read_bytes() == b"six"

@@ -1,5 +1,6 @@
 """The project's own files agree with each other."""
 
+import os
 import re
 import subprocess
 import sys
@@ -34,6 +35,24 @@ def test_importing_dfslab_does_not_import_pandas_matplotlib_or_ipywidgets() -> N
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def test_grpc_is_told_to_write_nothing_to_stderr_before_it_is_imported() -> None:
+    """Its C core writes a line, now and then, when a peer dies, and another when the process forks."""
+    code = (
+        "import os, sys\n"
+        "class Spy:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if name == 'grpc':\n"
+        "            print(os.environ.get('GRPC_VERBOSITY'), os.environ.get('GRPC_ENABLE_FORK_SUPPORT'))\n"
+        "sys.meta_path.insert(0, Spy())\n"
+        "import dfslab\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
+
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+
+    assert done.stdout.split() == ["NONE", "0"]
 
 
 def test_the_wheel_carries_the_samples_and_the_package_works_from_it(tmp_path: Path) -> None:

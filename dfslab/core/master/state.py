@@ -179,7 +179,8 @@ class MasterState:
         self.reported: dict[str, None] = {}
         self.replan = False
         self.retry_at = math.inf
-        self.numbers = itertools.count(1)
+        self.version_numbers = itertools.count(1)
+        self.copy_numbers = itertools.count(1)
 
     def keeper(self, keeper_id: str) -> Keeper:
         """Return a keeper, or raise UnknownKeeper."""
@@ -221,8 +222,8 @@ class MasterState:
 
     def new_version_id(self) -> str:
         """Return an id that no catalog of this cluster has used: a count for people, chance for safety."""
-        return f"v{next(self.numbers)}-{self.rng.getrandbits(40):010x}"
+        return f"v{next(self.version_numbers)}-{self.rng.getrandbits(40):010x}"
 
     def new_copy_id(self) -> str:
         """Return an id for a copy."""
-        return f"c{next(self.numbers)}-{self.rng.getrandbits(40):010x}"
+        return f"c{next(self.copy_numbers)}-{self.rng.getrandbits(40):010x}"

@@ -1,0 +1,57 @@
+"""Every notebook runs from top to bottom in a fresh kernel, and is committed as it ran."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+REPO = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
+
+
+def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    return [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+
+
+def texts(notebook: nbformat.NotebookNode) -> str:
+    parts = [output.get("text", "") + str(output.get("data", {}).get("text/plain", "")) for output in outputs(notebook)]
+    return "\n".join(parts)
+
+
+def check_outputs(notebook: nbformat.NotebookNode) -> None:
+    assert [output for output in outputs(notebook) if output.output_type == "error"] == []
+    assert [output.text for output in outputs(notebook) if output.get("name") == "stderr"] == []
+    pictures = [output for output in outputs(notebook) if "image/png" in output.get("data", {})]
+    plots = sum("plot." in cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert len(pictures) == plots
+
+
+def test_there_is_a_quickstart() -> None:
+    assert NOTEBOOKS[0].name == "01_quickstart.ipynb"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_notebook_runs_from_top_to_bottom_without_an_error_or_a_line_on_stderr(path: Path, tmp_path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+
+    NotebookClient(
+        notebook, timeout=90, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
+    ).execute()
+
+    check_outputs(notebook)
+    assert list(tmp_path.iterdir()) == []
+    if path.stem == "01_quickstart":
+        assert "byte for byte the same: True" in texts(notebook)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_notebook_is_committed_with_the_outputs_of_a_whole_clean_run(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+
+    check_outputs(notebook)
+    counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+    assert "state" in notebook.metadata.get("widgets", {"state": {}}), "GitHub does not show it without"
+    assert path.stat().st_size < 1_000_000
