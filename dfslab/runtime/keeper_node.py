@@ -305,6 +305,8 @@ class KeeperNode(DataKeeperServicer):
             except MasterUnavailable as error:
                 problem = str(error)
             if self._clock.now() >= deadline or self._stop.wait(pause_s):
+                self.gate.check()
+                self._handle(events.RegistrationLapsed())  # a new report will tell the master what is here
                 raise NotRecorded(keeper=self.name, version=request.version, reason=problem)
             pause_s = min(1.0, 2 * pause_s)
 

@@ -382,3 +382,28 @@ def test_files_survive_a_storm_of_kills_and_restarts_one_at_a_time(start: Starte
     assert len(files) > 5
     for name, data in files.items():
         assert cluster.download(name).path.read_bytes() == data
+
+
+def test_a_replica_that_the_master_never_heard_of_is_collected_after_the_grace_period(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAULTS rows 4 and 5: stored, and the master dead before the record; the keeper reports it as an orphan."""
+    monkeypatch.setattr("dfslab.runtime.keeper_node.REPORT_TIMEOUT_S", 0.3)
+    cluster = start(n=3, speed=12, heartbeat_timeout_s=20)
+    cluster._client._master.patience_s = 0.5
+    data = content(3_000_000)
+
+    def kill_the_master(done: int, total: int) -> None:
+        if done == total:
+            cluster.kill_master()
+
+    with pytest.raises(ConnectionError):
+        cluster.upload(data, name="unheard", progress=kill_the_master)
+    orphans = [path for path in cluster.root.glob("keeper-*/replicas/*.data")]
+    assert len(orphans) == 1
+    assert orphans[0].read_bytes() == data
+
+    cluster.restart_master()
+    assert cluster.files().empty
+    wait_for(cluster, lambda: not orphans[0].exists())
+    assert any(event.kind is Kind.ORPHAN_FOUND for event in cluster._trace_events())
