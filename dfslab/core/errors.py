@@ -301,6 +301,18 @@ class MasterUnavailable(DfsError, ConnectionError):
         self.definite = definite
 
 
+class MasterStarting(MasterUnavailable):
+    """The master has just started and still waits for its keepers to report; clients ask again by themselves."""
+
+    def __init__(self) -> None:
+        DfsError.__init__(
+            self,
+            "the master tracker has just started and waits for its keepers to report; nothing was changed: "
+            "try again in a moment",
+        )
+        self.definite = True
+
+
 class KeeperUnreachable(DfsError, ConnectionError):
     """A data keeper gave no answer, or broke off, on the data port."""
 

@@ -64,6 +64,7 @@ class Kind(enum.StrEnum):
 
     CLUSTER_STARTED = "cluster_started"
     FAULT = "fault"
+    UNHEARD = "unheard"
     NODE_ERROR = "node_error"
 
 

@@ -272,7 +272,9 @@ class KeeperNode(DataKeeperServicer):
         try:
             self._master.call(method, request, self._rpc_timeout_s)
         except DfsError as error:
-            self.note_error(f"{method} was not heard: {error}")
+            self._trace(
+                self._tracer.event(Kind.UNHEARD, self._clock.now(), peer="master", call=method, reason=str(error))
+            )
 
     def _report_stored(self, written: events.ReplicaWritten, cause: str) -> pb.ReplicaStoredReply:
         """Tell the master of a stored replica (step 4) until it answers; to be told twice does it no harm."""

@@ -212,6 +212,8 @@ class MasterNode:
                     todo.extend(self._core.handle(event, self._clock.now()))
                 records = [r for one in todo if isinstance(one, AppendCatalog) for r in one.records]
                 self._append(records)
+            except NodeDown:
+                raise
             except CatalogUnwritable as error:
                 self._fail(todo, error)
                 return

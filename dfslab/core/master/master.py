@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfslab.core.errors import DfsError, FileUnavailable
+from dfslab.core.errors import DfsError, FileUnavailable, MasterStarting
 from dfslab.core.liveness import Liveness
 from dfslab.core.lookup import Replica, ReplicaState
 from dfslab.core.master import copies, events, namespace, registration, repair, uploads
@@ -171,7 +171,7 @@ class Master:
         return self._state.file_info(self._state.table.current(name))
 
     def locate(self, name: str) -> Location:
-        """Return where a file can be read, best first, or raise NoSuchFile or FileUnavailable.
+        """Return where a file can be read, best first, or raise NoSuchFile, FileUnavailable or MasterStarting.
 
         When no valid copy is on a live keeper, copies that were found bad are offered: a reader checks
         every block, and some blocks may be good.
@@ -179,6 +179,8 @@ class Master:
         state = self._state
         version = state.table.current(name)
         keepers = state.serving_holders(version.id) or self._serving_corrupt(version)
+        if not keepers and state.safe_until is not None:
+            raise MasterStarting
         if not keepers:
             raise FileUnavailable(name=name, holders=list(state.table.replicas(version.id)))
         return Location(version, tuple(Holder(keeper.id, keeper.data_address) for keeper in keepers))

@@ -7,6 +7,7 @@ import itertools
 from dfslab.core.blocks import CHECKSUM_BYTES, block_count, digest
 from dfslab.core.errors import (
     InvalidOption,
+    MasterStarting,
     NoLiveKeepers,
     NotEnoughKeepers,
     StaleIncarnation,
@@ -94,6 +95,8 @@ def _info_of(state: MasterState, upload: Upload) -> FileInfo:
 
 def _choose_keeper(state: MasterState, event: BeginUpload) -> Keeper:
     alive = state.alive()
+    if state.safe_until is not None and len(alive) < event.ack_replicas:
+        raise MasterStarting
     if not alive:
         raise NoLiveKeepers(tried=event.exclude)
     if len(alive) < event.ack_replicas:
