@@ -69,6 +69,8 @@ def answers(method: Callable[[N, Any], Any]) -> Callable[[N, Any, grpc.ServicerC
         except NodeDown:
             context.abort(grpc.StatusCode.UNAVAILABLE, "this node is down")
         except Exception as error:  # noqa: BLE001 - the boundary of a node: it is named, traced and sent on
+            if self.gate.is_cut:  # whatever a dying node meets is its death
+                context.abort(grpc.StatusCode.UNAVAILABLE, "this node is down")
             self.note_error(f"{type(error).__name__}: {error}")
             _abort(context, InternalError(node=self.name, reason=f"{type(error).__name__}: {error}"))
 
