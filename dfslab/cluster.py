@@ -400,7 +400,9 @@ class Cluster:
     def add_keeper(self) -> str:
         """Start one more keeper and return its name once it is registered."""
         self._check_open()
-        return self._nodes.add()
+        name = self._nodes.add()
+        self._nodes.note("add", name)
+        return name
 
     def decommission(self, keeper: str | int, timeout_s: float = 60.0) -> str:
         """Empty a keeper and stop it: its files are copied elsewhere first, then it leaves the table. Return its name.

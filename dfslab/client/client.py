@@ -17,7 +17,7 @@ from dfslab.client.source import Source, Uploadable
 from dfslab.client.target import Target, target_path
 from dfslab.client.uploading import Uploading
 from dfslab.core.download import Fetched
-from dfslab.core.errors import DfsError, DownloadFailed, InvalidName, InvalidOption
+from dfslab.core.errors import DownloadFailed, InvalidName, InvalidOption
 from dfslab.core.model import Address, FileInfo, Holder, Location, Version
 from dfslab.core.names import check_name
 from dfslab.core.policies import resolve
@@ -183,8 +183,8 @@ class Client:
                 target.publish()
             finally:
                 target.discard()
-        except DfsError as error:
-            self._note(Kind.DOWNLOAD_FAILED, name, cause=cause, reason=str(error))
+        except BaseException as error:
+            self._note(Kind.DOWNLOAD_FAILED, name, cause=cause, reason=str(error) or type(error).__name__)
             raise
         seconds = self._clock.now() - started
         self._note(

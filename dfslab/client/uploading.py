@@ -49,13 +49,20 @@ class Uploading:
             master_timeout_s=self._master.patience_s,
         )
         self._cause = self._note(Kind.UPLOAD_REQUESTED, peer="master")
+        try:
+            info = self._follow(machine)
+        except BaseException as error:
+            self._note(Kind.UPLOAD_FAILED, reason=str(error) or type(error).__name__)
+            raise
+        self._note(Kind.UPLOAD_DONE, version=info.version)
+        return info
+
+    def _follow(self, machine: upload.Upload) -> FileInfo:
         action = machine.start()
         while True:
             if isinstance(action, upload.Finish):
-                self._note(Kind.UPLOAD_DONE, version=action.info.version)
                 return action.info
             if isinstance(action, upload.Fail):
-                self._note(Kind.UPLOAD_FAILED, reason=str(action.error))
                 raise action.error
             action = machine.handle(self._do(action), self._clock.now())
 
@@ -106,8 +113,7 @@ class Uploading:
                 self._source.read_into,
                 lambda done: self._progress(done, self._source.size),
             )
-        except SourceUnreadable as error:
-            self._note(Kind.UPLOAD_FAILED, reason=str(error))
+        except SourceUnreadable:
             raise
         except DfsError as error:
             self._note(Kind.UPLOAD_RETRIED, version=action.version, peer=action.keeper, reason=str(error))

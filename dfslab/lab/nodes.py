@@ -137,6 +137,7 @@ class Nodes:
         with self._lock:
             slot = self._slot(keeper)
             slot.node.cut()
+            self.note("decommission", slot.settings.name)
             slot.node.join()
             slot.state = NodeState.DECOMMISSIONED
 

@@ -71,8 +71,11 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float]) -> Axes:
 def _new_axes(size: tuple[float, float]) -> Axes:
     from matplotlib import pyplot  # selects a backend, which importing views must not do
 
+    # The figure comes first: the first one loads the notebook's backend, which sets `interactive` for
+    # all that follow, and leaving the context would set that back.
+    figure = pyplot.figure(figsize=size, layout="constrained", facecolor=PAPER)
     with style():
-        figure, ax = pyplot.subplots(figsize=size, layout="constrained")
+        ax = figure.subplots()
     ax.tick_params(colors=INK, labelsize=SMALL_SIZE)  # ticks are made later, outside of the context
     # `savefig` may paint the figure in the notebook's colour; the sheet lies over that.
     sheet = Rectangle((0, 0), 1, 1, transform=figure.transFigure, facecolor=PAPER, zorder=-10)
