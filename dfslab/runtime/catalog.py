@@ -118,7 +118,7 @@ class Catalog:
     def load(self) -> CatalogImage:
         """Return everything in it."""
         try:
-            return CatalogImage(
+            image = CatalogImage(
                 [PutKeeper(k, n, bool(d)) for k, n, d in self._db.execute("SELECT * FROM keepers")],
                 [
                     Version(v, name, size, block, bytes(checksums), at, bool(deleted))
@@ -129,6 +129,11 @@ class Catalog:
             )
         except sqlite3.DatabaseError as error:
             raise CatalogDamaged(path=str(self.path), reason=str(error)) from None
+        versions = {version.id for version in image.versions}
+        astray = [record.version for record in image.replicas if record.version not in versions]
+        if astray:
+            raise CatalogDamaged(path=str(self.path), reason=f"it has replicas of an unknown version {astray[0]}")
+        return image
 
     def append(self, records: Iterable[CatalogRecord]) -> None:
         """Make records durable, all or none; raise CatalogUnwritable when that fails."""

@@ -16,11 +16,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
-from dfslab.core.errors import BadToken, DfsError, PortTaken, ProtocolError
+from dfslab.core.errors import BadToken, DfsError, ProtocolError
 from dfslab.core.model import Address
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
 from dfslab.runtime.gate import Gate, NodeDown
+from dfslab.runtime.rpc import listen
 from dfslab.runtime.wire import error_to
 
 HEADER_TIMEOUT_S = 10.0
@@ -79,8 +80,8 @@ class DataServer:
 
     Raises
     ------
-    PortTaken
-        When the port is in use.
+    PortTaken, InvalidOption
+        The port is in use, or the address is not this machine's.
     """
 
     def __init__(
@@ -96,11 +97,7 @@ class DataServer:
     ) -> None:
         self._token, self._gate, self._serve = token.encode(), gate, serve
         self._stall_timeout_s, self._note_error = stall_timeout_s, note_error
-        try:
-            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-            self._listener = socket.create_server((address.host, address.port), family=family, backlog=256)
-        except OSError:
-            raise PortTaken(address=str(address)) from None
+        self._listener = listen(address)
         self._listener.setblocking(False)
         self.address = Address(address.host, self._listener.getsockname()[1])
         self._wake_in, self._wake_out = socket.socketpair()

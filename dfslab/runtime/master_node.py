@@ -252,9 +252,9 @@ class MasterNode:
                 self._answer(request, error)
             case CopyReplica():
                 self._order_copy(instruction)
-            case DropReplica(version, _, address, incarnation, cause):
+            case DropReplica(version, keeper, address, incarnation, cause):
                 order = pb.DropReplicaRequest(version=version, incarnation=incarnation, cause=cause)
-                self._keeper(address).send("DropReplica", order, ORDER_TIMEOUT_S, _found_by_the_next_scan)
+                self._keeper(keeper, address).send("DropReplica", order, ORDER_TIMEOUT_S, _found_by_the_next_scan)
             case AppendCatalog():
                 pass  # durable already: it was committed with the rest of its batch
 
@@ -294,13 +294,14 @@ class MasterNode:
                 events.CopyFailed(NOBODY, "", copy.copy_id, str(error), source_at_fault=source_at_fault)
             )
 
-        self._keeper(copy.source_address).send("OfferReplica", offer, ORDER_TIMEOUT_S, failed(True))
-        self._keeper(copy.target_address).send("FetchReplica", fetch, ORDER_TIMEOUT_S, failed(False))
+        self._keeper(copy.source, copy.source_address).send("OfferReplica", offer, ORDER_TIMEOUT_S, failed(True))
+        self._keeper(copy.target, copy.target_address).send("FetchReplica", fetch, ORDER_TIMEOUT_S, failed(False))
 
-    def _keeper(self, address: Address) -> RpcClient:
+    def _keeper(self, keeper: str, address: Address) -> RpcClient:
         client = self._keepers.get(address)
         if client is None:
-            client = self._keepers[address] = RpcClient(DataKeeperStub, address, self.settings.token, self.gate)
+            client = RpcClient(DataKeeperStub, address, self.settings.token, self.gate, keeper=keeper)
+            self._keepers[address] = client
         return client
 
     # -- the end ------------------------------------------------------------------------------

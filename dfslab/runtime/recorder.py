@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from dfslab.core.history import Table
-from dfslab.core.trace import Trace, TraceEvent
+from dfslab.core.trace import Kind, Trace, TraceEvent, Tracer
 
 
 class Recorder:
@@ -20,20 +22,43 @@ class Recorder:
         A file to append each event to, as one JSON object a line.
     capacity : int
         Events kept in memory.
+    on_lost : callable
+        Told, once and in words, when the file can't be written any more.
     """
 
-    def __init__(self, path: Path | None = None, capacity: int = 200_000) -> None:
+    def __init__(
+        self,
+        path: Path | None = None,
+        capacity: int = 200_000,
+        on_lost: Callable[[str], None] = lambda reason: None,
+    ) -> None:
+        self._on_lost = on_lost
         self._trace = Trace(capacity)
         self._changed = threading.Condition()
-        self._file: IO[str] | None = path.open("a", encoding="utf-8") if path else None
+        # A line a write: whoever reads the file along, or after a crash, finds whole lines.
+        self._file: IO[str] | None = path.open("a", buffering=1, encoding="utf-8") if path else None
 
     def add(self, event: TraceEvent) -> None:
         """Append an event and wake those who wait for a change."""
         with self._changed:
             self._trace.append(event)
-            if self._file is not None:
-                self._file.write(json.dumps(event.as_dict(), ensure_ascii=False, separators=(",", ":")) + "\n")
+            self._write(event)
             self._changed.notify_all()
+
+    def _write(self, event: TraceEvent) -> None:
+        """Write a line; when the disk refuses it, go on in memory only, and say so there: a node must not die of it."""
+        if self._file is None:
+            return
+        try:
+            self._file.write(json.dumps(event.as_dict(), ensure_ascii=False, separators=(",", ":")) + "\n")
+        except OSError as error:
+            with contextlib.suppress(OSError):  # closing tries to write the same line again
+                self._file.close()
+            self._file = None
+            reason = error.strerror or str(error)
+            lost = f"the trace can't be written any more ({reason}); the node goes on without it"
+            self._trace.append(Tracer("trace", "1").event(Kind.NODE_ERROR, event.time_s, reason=lost))
+            self._on_lost(lost)
 
     def events(self) -> list[TraceEvent]:
         """Return the events so far, oldest first."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hmac
+import socket
 import threading
 from collections.abc import Callable
 from concurrent import futures
@@ -11,7 +13,16 @@ from typing import Any, Protocol, TypeVar
 
 import grpc
 
-from dfslab.core.errors import BadToken, DfsError, InternalError, MasterUnavailable, PortTaken, ProtocolError
+from dfslab.core.errors import (
+    BadToken,
+    DfsError,
+    InternalError,
+    InvalidOption,
+    KeeperUnreachable,
+    MasterUnavailable,
+    PortTaken,
+    ProtocolError,
+)
 from dfslab.core.model import Address
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.gate import Gate, NodeDown
@@ -32,7 +43,7 @@ _CHANNEL_OPTIONS = [
     ("grpc.enable_http_proxy", 0),
     ("grpc.enable_retries", 0),
     ("grpc.initial_reconnect_backoff_ms", 50),
-    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 1_000),  # how long one attempt may take; with 50, a busy machine fails it
     ("grpc.max_reconnect_backoff_ms", 500),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -99,6 +110,18 @@ class _TokenCheck(grpc.ServerInterceptor):
         return grpc.unary_unary_rpc_method_handler(lambda request, context: _abort(context, error))
 
 
+def listen(address: Address) -> socket.socket:
+    """Return a listening socket; raise PortTaken, or InvalidOption for an address that is not this machine's."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=256)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(address=str(address)) from None
+        reason = f"this machine can't listen there ({error.strerror or error})"
+        raise InvalidOption(option="address", value=str(address), reason=reason) from None
+
+
 class RpcServer:
     """A gRPC server on one port, with a bounded pool of threads.
 
@@ -114,8 +137,8 @@ class RpcServer:
 
     Raises
     ------
-    PortTaken
-        When the port is in use.
+    PortTaken, InvalidOption
+        The port is in use, or the address is not this machine's.
     """
 
     def __init__(
@@ -131,6 +154,7 @@ class RpcServer:
             port = 0
         if port == 0:
             self._pool.shutdown(wait=False)
+            listen(address).close()  # gRPC does not say why: the attempt by hand raises the reason
             raise PortTaken(address=str(address))
         self.address = check.address = Address(address.host, port)
         self._server.start()
@@ -156,12 +180,21 @@ class RpcClient:
     token : str
     gate : Gate or None
         The gate of the calling node, if it is one.
+    keeper : str
+        The name of the keeper at the other end; empty when it is the master.
     """
 
     def __init__(
-        self, stub: Callable[[grpc.Channel], Any], address: Address, token: str, gate: Gate | None = None
+        self,
+        stub: Callable[[grpc.Channel], Any],
+        address: Address,
+        token: str,
+        gate: Gate | None = None,
+        *,
+        keeper: str = "",
     ) -> None:
         self.address = address
+        self._keeper = keeper
         self._metadata = ((TOKEN_KEY, token),)
         self._gate = gate
         self._channel = grpc.insecure_channel(str(address), options=_CHANNEL_OPTIONS)
@@ -198,23 +231,25 @@ class RpcClient:
 
     def _translate(self, error: Any, changes: bool) -> DfsError:
         if isinstance(error, ValueError):  # what grpc raises for a channel that was closed meanwhile
-            return MasterUnavailable(address=str(self.address), reason="this client is closed")
+            return self._unreachable("this client is closed", definite=True)
         for key, value in error.trailing_metadata() or ():
             if key == ERROR_KEY:
                 return error_from(pb.Error.FromString(value), str(self.address))
         code, details = error.code(), error.details() or ""
         if code is grpc.StatusCode.UNAVAILABLE:
             unsent = "failed to connect" in details
-            return MasterUnavailable(
-                address=str(self.address),
-                reason="nobody listens there" if unsent else "the connection broke",
-                definite=unsent or not changes,
-            )
+            reason = "nobody listens there" if unsent else "the connection broke"
+            return self._unreachable(reason, definite=unsent or not changes)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return MasterUnavailable(address=str(self.address), reason="no answer in time", definite=not changes)
+            return self._unreachable("no answer in time", definite=not changes)
         if code is grpc.StatusCode.CANCELLED:
-            return MasterUnavailable(address=str(self.address), reason="the call was cancelled", definite=not changes)
+            return self._unreachable("the call was cancelled", definite=not changes)
         return ProtocolError(reason=f"{self.address} answered {code.name}: {details}")
+
+    def _unreachable(self, reason: str, *, definite: bool) -> DfsError:
+        if self._keeper:
+            return KeeperUnreachable(keeper=self._keeper, reason=reason)
+        return MasterUnavailable(address=str(self.address), reason=reason, definite=definite)
 
     def close(self) -> None:
         """Close the channel."""

@@ -17,6 +17,11 @@ _names = itertools.count(1)
 Starter = Callable[..., Cluster]
 
 
+def cell(cluster: Cluster, keeper: str, column: str) -> Any:
+    """Return one value of the keepers' table."""
+    return cluster.keepers().set_index("keeper").loc[keeper, column]
+
+
 @pytest.fixture
 def start() -> Iterator[Starter]:
     """Start clusters under names of their own, at four times the speed; at the end, hold each to the oracle."""

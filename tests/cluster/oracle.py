@@ -10,7 +10,7 @@ from dfslab.lab.nodes import NodeState
 
 def check_cluster(cluster: Cluster) -> None:
     """No node met an error of its own; the views show what the master has; every valid replica is on its disk."""
-    errors = [event for event in cluster._trace_events() if event.kind is Kind.NODE_ERROR]
+    errors = [event for event in cluster._recorder.events() if event.kind is Kind.NODE_ERROR]
     assert errors == []
     if cluster._nodes.master_state is NodeState.RUNNING:
         check_views_show_the_masters_table(cluster)

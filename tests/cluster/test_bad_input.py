@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from dfslab import errors
 from dfslab.cluster import Cluster
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
-from tests.cluster.conftest import Starter
+from tests.cluster.conftest import Starter, cell
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +118,18 @@ def test_a_target_that_cannot_be_written_is_named_and_nothing_is_left(shared: Cl
 
 
 def test_keepers_that_do_not_exist_are_refused_with_the_list_of_those_that_do(shared: Cluster) -> None:
-    for bad in (0, 5, -1, "keeper-9", "nonsense", True, None):
-        check_error(lambda bad=bad: shared.kill(bad), errors.UnknownKeeper, ValueError, "keeper-1, keeper-2")
-    for call in (shared.restart, shared.pause, shared.resume, shared.heartbeat_now, shared.decommission):
-        check_error(lambda call=call: call(17), errors.UnknownKeeper, ValueError, "17")  # type: ignore[operator]
+    bad_keepers: tuple[Any, ...] = (0, 5, -1, "keeper-9", "nonsense", True, None)
+    for bad in bad_keepers:
+        check_error(partial(shared.kill, bad), errors.UnknownKeeper, ValueError, "keeper-1, keeper-2")
+    calls: list[Callable[[int], Any]] = [
+        shared.restart,
+        shared.pause,
+        shared.resume,
+        shared.heartbeat_now,
+        shared.decommission,
+    ]
+    for call in calls:
+        check_error(partial(call, 17), errors.UnknownKeeper, ValueError, "17")
 
 
 def test_a_node_in_the_wrong_state_is_told_what_to_do(start: Starter) -> None:
@@ -174,7 +183,7 @@ def test_an_option_out_of_range_is_refused_and_the_running_cluster_goes_on(
 
 def test_more_acknowledgements_than_replicas_are_refused(shared: Cluster) -> None:
     for bad in (0, 4, -1):
-        check_error(lambda bad=bad: shared.upload(b"x", name="x", ack_replicas=bad), errors.InvalidOption, ValueError)
+        check_error(partial(shared.upload, b"x", "x", ack_replicas=bad), errors.InvalidOption, ValueError)
     assert "x" not in set(shared.files().file_name)
 
 
@@ -197,12 +206,12 @@ def test_with_no_live_keeper_an_upload_says_so_and_nothing_is_stored(start: Star
 def test_a_wrong_token_is_refused_on_the_control_port(shared: Cluster) -> None:
     for token in ("", "wrong", shared.token[:-1], shared.token + "x"):
         with dfslab.Client(shared.address, token=token) as client:
-            check_error(lambda client=client: client.stat("good"), errors.BadToken, PermissionError, "token")
-            check_error(lambda client=client: client.upload(b"x", name="x"), errors.BadToken, PermissionError)
+            check_error(partial(client.stat, "good"), errors.BadToken, PermissionError, "token")
+            check_error(partial(client.upload, b"x", name="x"), errors.BadToken, PermissionError)
 
 
 def data_port(cluster: Cluster, keeper: int = 1) -> tuple[str, int]:
-    host, _, port = cluster.keepers().set_index("keeper").loc[f"keeper-{keeper}", "data_address"].rpartition(":")
+    host, _, port = cell(cluster, f"keeper-{keeper}", "data_address").rpartition(":")
     return host, int(port)
 
 
@@ -252,12 +261,12 @@ def _receive_some(sock: socket.socket) -> bytes:
 @pytest.mark.parametrize("version", ["../../../etc/passwd", "v1", "", "v1-0123456789/../x", "v1-012345678\0"])
 def test_a_version_that_is_not_one_never_becomes_a_path(shared: Cluster, version: str) -> None:
     """DESIGN §3.7, for a caller who has the token."""
-    for operation in (
-        {"get": pb.Get(version=version, offset=0, length=1)},
-        {"put": pb.Put(version=version, size=1, block_size=65536)},
+    for request in (
+        pb.DataRequest(token=shared.token, get=pb.Get(version=version, offset=0, length=1)),
+        pb.DataRequest(token=shared.token, put=pb.Put(version=version, size=1, block_size=65536)),
     ):
         with socket.create_connection(data_port(shared), timeout=5) as sock:
-            sock.sendall(frames.encode(pb.DataRequest(token=shared.token, **operation)))  # type: ignore[arg-type]
+            sock.sendall(frames.encode(request))
             assert frames.receive_message(sock, pb.DataReply).error.name == "ProtocolError"
 
 
@@ -335,6 +344,11 @@ def test_a_taken_port_is_named_and_the_start_undoes_itself() -> None:
         assert cluster.address.endswith(f":{port}")
 
 
+def test_an_address_that_is_not_this_machines_is_named() -> None:
+    call = lambda: dfslab.cluster.start(3, name="elsewhere", host="192.0.2.1")  # noqa: E731
+    check_error(call, errors.InvalidOption, ValueError, "192.0.2.1")
+
+
 def test_a_closed_cluster_says_that_it_is_closed(start: Starter) -> None:
     cluster = start()
     cluster.close()
@@ -355,5 +369,6 @@ def test_a_closed_cluster_says_that_it_is_closed(start: Starter) -> None:
 
 
 def test_a_client_address_that_is_none_is_refused() -> None:
-    for bad in ("", "localhost", "x:y", "127.0.0.1:99999", None):
-        check_error(lambda bad=bad: dfslab.Client(bad, token="x"), errors.InvalidOption, ValueError, "host:port")  # type: ignore[arg-type]
+    bad_addresses: tuple[Any, ...] = ("", "localhost", "x:y", "127.0.0.1:99999", None)
+    for bad in bad_addresses:
+        check_error(partial(dfslab.Client, bad, token="x"), errors.InvalidOption, ValueError, "host:port")

@@ -48,10 +48,10 @@ def test_the_lookup_table_names_the_real_files_on_the_keepers(cluster: Cluster) 
     assert list(table.columns[:4]) == ["file_name", "data_node", "file_path", "is_alive"]
     assert len(table) == 3
     assert table.is_alive.all()
-    for row in table.itertuples():
-        assert Path(row.file_path).is_absolute()
-        assert cluster.root / row.data_node in Path(row.file_path).parents
-        assert Path(row.file_path).read_bytes() == data
+    for keeper, path in zip(table.data_node, map(Path, table.file_path), strict=True):
+        assert path.is_absolute()
+        assert cluster.root / keeper in path.parents
+        assert path.read_bytes() == data
 
 
 @pytest.mark.parametrize(

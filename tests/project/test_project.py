@@ -57,10 +57,10 @@ def test_grpc_is_told_to_write_nothing_to_stderr_before_it_is_imported() -> None
 
 def test_the_wheel_carries_the_samples_and_the_package_works_from_it(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
-    subprocess.run([*command, tmp_path, REPO], check=True, capture_output=True)
+    subprocess.run([*command, str(tmp_path), str(REPO)], check=True, capture_output=True)
     (wheel,) = tmp_path.glob("dfslab-*.whl")
     target = tmp_path / "installed"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", target, wheel]
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(target), str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
 
     code = (

@@ -110,7 +110,9 @@ def test_a_process_killed_at_any_moment_leaves_every_batch_that_was_acknowledged
         assert numbers == {f"keeper-{number}": number for number in range(newest + 1)}
 
 
-@pytest.mark.parametrize("damage", ["garbage", "another program's", "a later format", "a page overwritten"])
+@pytest.mark.parametrize(
+    "damage", ["garbage", "another program's", "a later format", "a page overwritten", "a version lost"]
+)
 def test_a_damaged_catalog_is_refused_named_and_left_as_it_is(tmp_path: Path, damage: str) -> None:
     """FAULTS row 8."""
     path = tmp_path / "catalog"
@@ -125,7 +127,11 @@ def test_a_damaged_catalog_is_refused_named_and_left_as_it_is(tmp_path: Path, da
         catalog.append(RECORDS)
         catalog.append([PutReplica(version(1).id, f"keeper-{number}", "/" * 200) for number in range(500)])
         catalog.close()
-        if damage == "a later format":
+        if damage == "a version lost":
+            with sqlite3.connect(path) as other:
+                other.execute("DELETE FROM versions")
+            other.close()
+        elif damage == "a later format":
             with sqlite3.connect(path) as later:
                 later.execute("PRAGMA user_version = 2")
             later.close()

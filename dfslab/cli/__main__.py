@@ -1,0 +1,5 @@
+"""`python -m dfslab.cli` is `dfslab`."""
+
+from dfslab.cli.commands import main
+
+main()

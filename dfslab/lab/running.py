@@ -1,0 +1,141 @@
+"""A running cluster: its root, its nodes, its trace and its client; made whole or not at all, ended by `close`."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from dfslab.client import Client
+from dfslab.core.errors import ClusterClosed, InvalidOption, WrongDirectory
+from dfslab.core.model import Address
+from dfslab.lab.nodes import Nodes, NodeState
+from dfslab.lab.plan import Plan
+from dfslab.runtime.clock import Clock
+from dfslab.runtime.keeper_node import KeeperSettings
+from dfslab.runtime.master_node import MasterSettings
+from dfslab.runtime.recorder import Recorder
+
+
+class Running:
+    """What every part of `Cluster` works on. When its making fails, whatever had been started is stopped again."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.name = plan.name
+        self._options, self._seed = plan.options, plan.seed
+        self._is_temporary = plan.root is None
+        self._closed = False
+        self._close_lock = threading.Lock()
+        with contextlib.ExitStack() as undo:
+            self.root = self._make_root(plan, undo)
+            self.token = _token_of(self.root)
+            self._clock = Clock()
+            self._recorder = Recorder(self.root / "trace.jsonl")
+            undo.callback(self._recorder.close)
+            self._nodes = Nodes(
+                self.root, self._master_settings(plan), self._keeper_settings(plan), self._clock, self._recorder
+            )
+            undo.callback(self._nodes.close)
+            for _ in range(plan.n):
+                self._nodes.add()
+            self._client = Client(
+                self._nodes.master.address,
+                token=self.token,
+                chunk_scheduler=plan.policies.chunk_scheduler,
+                stall_timeout_s=plan.options.stall_timeout_s,
+                ack_timeout_s=plan.options.ack_timeout_s,
+                clock=self._clock,
+                trace=self._recorder.add,
+            )
+            undo.pop_all()
+
+    @staticmethod
+    def _make_root(plan: Plan, undo: contextlib.ExitStack) -> Path:
+        if plan.root is None:
+            root = Path(tempfile.mkdtemp(prefix=f"dfslab-{plan.name}-")).resolve()
+            undo.callback(shutil.rmtree, root, ignore_errors=True)
+            return root
+        try:
+            plan.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InvalidOption(option="root", value=repr(str(plan.root)), reason=str(error)) from None
+        return plan.root.resolve()
+
+    def _master_settings(self, plan: Plan) -> MasterSettings:
+        return MasterSettings(
+            directory=self.root / "master",
+            token=self.token,
+            options=plan.options,
+            policies=plan.policies,
+            host=plan.host,
+            port=plan.port,
+            seed=plan.seed,
+        )
+
+    def _keeper_settings(self, plan: Plan) -> Callable[[int, Address], KeeperSettings]:
+        return lambda number, master: KeeperSettings(
+            name=f"keeper-{number}",
+            directory=self.root / f"keeper-{number}",
+            master=master,
+            token=self.token,
+            host=plan.host,
+            heartbeat_interval_s=plan.options.heartbeat_interval_s,
+            heartbeat_timeout_s=plan.options.heartbeat_timeout_s,
+            stall_timeout_s=plan.options.stall_timeout_s,
+        )
+
+    @property
+    def address(self) -> str:
+        """The master tracker's `host:port`."""
+        self._check_open()
+        return str(self._nodes.master.address)
+
+    @property
+    def closed(self) -> bool:
+        """True after `close()`."""
+        return self._closed
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the cluster started: the clock of the trace."""
+        return self._clock.now()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClusterClosed(name=self.name)
+
+    def close(self) -> None:
+        """Stop every node, close every port, and remove the temporary folder. May be called again."""
+        with self._close_lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._client.close()
+            self._nodes.close()
+            self._recorder.close()
+            if self._is_temporary:
+                shutil.rmtree(self.root)
+
+    def _running_keepers(self) -> list[str]:
+        return [name for name, state in self._nodes.states().items() if state is NodeState.RUNNING]
+
+
+def _token_of(root: Path) -> str:
+    """Return the token of the cluster in `root`, drawn at its first start; only its owner can read the file."""
+    path = root / "cluster.json"
+    if path.exists():
+        found = json.loads(path.read_text()).get("token")
+        if not isinstance(found, str):
+            raise WrongDirectory(path=str(root), owner="something else", wanted="a dfslab cluster")
+        return found
+    token = secrets.token_urlsafe(32)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(fd, "w", encoding="utf-8") as file:
+        file.write(json.dumps({"token": token, "format": 1}) + "\n")
+    return token

@@ -1,0 +1,90 @@
+"""Steering time: act now instead of at the next beat, and wait on conditions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dfslab.core.history import Table
+from dfslab.lab.running import Running
+from dfslab.lab.waits import short_of_replicas, wait_until
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Steering(Running):
+    """Heartbeats and scans at will, and the waits."""
+
+    def heartbeat_now(self, keeper: str | int) -> None:
+        """Have a running keeper send a heartbeat at once; return when the master has heard it."""
+        self._check_open()
+        self._nodes.running(keeper, "send a heartbeat").beat_now()
+
+    def scan_now(self, dry_run: bool = False) -> pd.DataFrame:
+        """Run the replication scan at once, or with `dry_run` only say what it would do.
+
+        Returns
+        -------
+        DataFrame
+            One row an action: `action` ("copy" or "drop"), `file_name`, `version`, `source`,
+            `target`, `reason` (all string).
+        """
+        self._check_open()
+        from dfslab.views import tables
+
+        return tables.planned_actions(self._client.scan(dry_run=dry_run))
+
+    def wait_for_replicas(self, name: str | None = None, count: int | None = None, timeout_s: float = 30.0) -> float:
+        """Wait until a file, or every file, has `count` live copies; return the seconds it took.
+
+        A copy on a keeper that was killed or paused does not count, also while the master has not
+        noticed yet.
+
+        Parameters
+        ----------
+        name : str, optional
+            By default all files.
+        count : int, optional
+            By default the cluster's `replicas`.
+
+        Raises
+        ------
+        WaitTimedOut
+            Naming each file that is short, and where its copies are.
+        """
+        self._check_open()
+        wanted = self._options.replicas if count is None else count
+        if name is not None:
+            self._client.stat(name)
+
+        def missing(table: Table) -> list[str]:
+            self._check_open()
+            running = set(self._running_keepers())
+            rows = table.keepers
+            return short_of_replicas(
+                table, lambda keeper: keeper in running and keeper in rows and rows[keeper].is_alive, name, wanted
+            )
+
+        return wait_until(self._recorder, missing, timeout_s)
+
+    def wait_for_dead(self, keeper: str | int, timeout_s: float | None = None) -> float:
+        """Wait until the master has declared a keeper dead; return the seconds it took."""
+        return self._wait_for_liveness(keeper, timeout_s, alive=False)
+
+    def wait_for_alive(self, keeper: str | int, timeout_s: float | None = None) -> float:
+        """Wait until the master counts a keeper as alive; return the seconds it took."""
+        return self._wait_for_liveness(keeper, timeout_s, alive=True)
+
+    def _wait_for_liveness(self, keeper: str | int, timeout_s: float | None, *, alive: bool) -> float:
+        self._check_open()
+        name = self._nodes.name_of(keeper)
+        limit_s = self._options.heartbeat_timeout_s + 10.0 if timeout_s is None else timeout_s
+
+        def missing(table: Table) -> list[str]:
+            self._check_open()
+            row = table.keepers.get(name)
+            if (row is not None and row.is_alive) == alive:
+                return []
+            return [f"the master has {name} as {row.state if row else 'unknown'}"]
+
+        return wait_until(self._recorder, missing, limit_s)
