@@ -15,7 +15,7 @@ from dfslab.core.trace import Kind
 from .worlds import Copy, Drop, Refused, lab, orders
 
 
-@pytest.mark.parametrize(("pair", "after"), LIVENESS.items())
+@pytest.mark.parametrize(("pair", "after"), list(LIVENESS.items()))
 def test_every_listed_pair_leads_to_its_state(pair: tuple[Liveness, Sign], after: Liveness) -> None:
     assert next_liveness(*pair) is after
 
@@ -28,7 +28,9 @@ def test_a_pair_that_is_not_listed_is_a_bug_and_says_so(pair: tuple[Liveness, Si
 
 def test_the_dead_and_the_decommissioned_come_back_only_by_registering_or_never() -> None:
     """Guarantee 6: a heartbeat alone resurrects nobody."""
-    ways_back = {(state, sign) for (state, sign), after in LIVENESS.items() if state not in SERVING and after in SERVING}
+    ways_back = {
+        (state, sign) for (state, sign), after in LIVENESS.items() if state not in SERVING and after in SERVING
+    }
 
     assert ways_back == {(Liveness.UNSEEN, Sign.REGISTERED), (Liveness.DEAD, Sign.REGISTERED)}
     assert all(state is not Liveness.DECOMMISSIONED for state, _ in LIVENESS)

@@ -175,7 +175,9 @@ def test_a_bad_replica_that_the_table_did_not_list_is_listed_as_corrupt() -> Non
 
     said = world.register("keeper-4", StoredReplica(version.id, 1, 2, path_of("keeper-4", version.id)))
 
-    assert said[0] == AppendCatalog((PutKeeper("keeper-4", 2), PutReplica(version.id, "keeper-4", "/disks/keeper-4/" + version.id)))
+    assert said[0] == AppendCatalog(
+        (PutKeeper("keeper-4", 2), PutReplica(version.id, "keeper-4", "/disks/keeper-4/" + version.id))
+    )
     assert orders(said) == [Drop(version.id, "keeper-4")], "three good copies are there, so it may go"
     assert world.kinds() == [
         Kind.KEEPER_REGISTERED,
@@ -225,7 +227,9 @@ def test_the_drop_of_an_orphan_is_ordered_until_it_is_confirmed_and_then_no_more
 
     assert orders(world.scan(at=5.0)) == [drop]
     assert orders(world.scan()) == [drop]
-    assert world.dropped(drop, incarnation=0) == [Reply(world.request, None)], "an earlier incarnation's word is nothing"
+    assert world.dropped(drop, incarnation=0) == [Reply(world.request, None)], (
+        "an earlier incarnation's word is nothing"
+    )
     assert orders(world.scan()) == [drop]
     assert world.dropped(drop) == [Reply(world.request, None)]
     assert orders(world.scan()) == []
@@ -326,6 +330,26 @@ def test_nothing_is_copied_or_deleted_until_every_keeper_has_reported() -> None:
     assert orders(world.scan()) == [Drop(b.id, "keeper-1"), Drop(b.id, "keeper-2"), Drop(b.id, "keeper-3")]
 
 
+def test_a_scan_in_safe_mode_copies_and_trims_nothing_and_its_dry_run_says_so() -> None:
+    """FAULTS 36: neither what looks short while reports are missing, nor what looks like too much."""
+    world = lab(keepers=6)
+    short, many = world.store("short.mp4", on="keeper-5"), world.store("many.mp4")
+    world.register("keeper-4", many)
+    assert (len(world.states("short.mp4")), len(world.states("many.mp4"))) == (3, 4)
+    world.start_master(at=100.0)
+    for keeper in ("keeper-1", "keeper-2"):
+        world.register(keeper, short, many)
+    for keeper in ("keeper-3", "keeper-4"):
+        world.register(keeper, many)
+    world.run(103.5)
+
+    assert world.scan(dry_run=True) == [Reply(world.request, [])]
+    assert world.scan() == [Reply(world.request, [])]
+    assert world.run(103.9) == []
+    assert len(orders(world.tick(at=104.0))) == 1, "time is up: the copy that is missing"
+    assert len(orders(world.scan())) == 1, "and the one that is too much"
+
+
 def test_safe_mode_ends_when_time_is_up_and_the_silent_are_dead() -> None:
     """FAULTS 36, DESIGN §2: one heartbeat timeout and one interval to report in."""
     world = lab(keepers=4, heartbeat_timeout_s=3.0, heartbeat_interval_s=1.0)
@@ -380,7 +404,7 @@ def test_an_overwrite_in_safe_mode_commits_and_holds_back_the_drops() -> None:
 
 def test_an_unseen_file_is_not_reported_as_degraded_in_safe_mode() -> None:
     """FAULTS 36, 37: while reports are on their way, nothing is known to be short."""
-    world = lab(keepers=2, heartbeat_timeout_s=30.0)
+    world = lab(keepers=2, heartbeat_timeout_s=30.0, replication_interval_s=1000.0)
     version = world.store("a.mp4")
     world.start_master(at=100.0)
 

@@ -185,7 +185,7 @@ class Attempt:
     content: str
 
 
-@dataclass
+@dataclass(repr=False)
 class Lab:
     """A master with its catalog and its trace, and shorthand for everybody who talks to it."""
 
@@ -201,6 +201,7 @@ class Lab:
     todo: list[Instruction] = field(default_factory=list)
     master: Master = field(init=False)
     copies: dict[Copy, CopyReplica] = field(default_factory=dict)
+    under_way: dict[tuple[str, str], str] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -234,9 +235,22 @@ class Lab:
                 self.catalog.apply(record)
         self.todo, self.notes = todo, [one.event for one in todo if isinstance(one, Note)]
         self.trace.extend(self.notes)
+        self._check_copies()
         self.master.validate()
         check_the_trace_tells_the_same(self.master, self.trace)
         return [self._plain(one) for one in todo if not isinstance(one, Note)]
+
+    def _check_copies(self) -> None:
+        """A copy has two ends, and no keeper is the target of two copies of one version at a time."""
+        for event in self.notes:
+            match event.kind:
+                case Kind.MASTER_STARTED:
+                    self.under_way.clear()
+                case Kind.COPY_ORDERED:
+                    assert event.detail["source"] != event.peer
+                    assert self.under_way.setdefault((event.version, event.peer), event.id) == event.id
+                case Kind.COPY_DONE | Kind.COPY_FAILED:
+                    assert self.under_way.pop((event.version, event.peer)) == event.cause
 
     def _plain(self, instruction: Instruction) -> Said:
         match instruction:
@@ -284,7 +298,9 @@ class Lab:
 
     def states(self, name: str) -> dict[str, str]:
         """Return the states of a file's replicas, by keeper."""
-        return {replica.keeper: str(replica.state) for version, replica, _ in self.master.rows() if version.name == name}
+        return {
+            replica.keeper: str(replica.state) for version, replica, _ in self.master.rows() if version.name == name
+        }
 
     def version(self, name: str) -> Version:
         """Return the current version of a file, as the catalog has it."""
@@ -480,9 +496,7 @@ class Lab:
 def lab(*, keepers: int = 0, free_bytes: int = GB, policies: Policies | None = None, **options: Any) -> Lab:
     """Return a lab with `keepers` registered keepers, "keeper-1" and so on."""
     timeout_s = options.get("heartbeat_timeout_s", 3.0)
-    made = Lab(
-        Options(**options), policies or Policies.of(placement=InOrder(), heartbeat_timeout_s=timeout_s)
-    )
+    made = Lab(Options(**options), policies or Policies.of(placement=InOrder(), heartbeat_timeout_s=timeout_s))
     for number in range(1, keepers + 1):
         made.register(f"keeper-{number}", free_bytes=free_bytes)
     return made
