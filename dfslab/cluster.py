@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
 from types import TracebackType
 
 from dfslab.core.errors import InvalidOption
@@ -14,7 +13,7 @@ from dfslab.lab import at_exit
 from dfslab.lab.faults import Faults
 from dfslab.lab.files import Files
 from dfslab.lab.looks import Looks
-from dfslab.lab.plan import Plan, check_cluster_name, check_n
+from dfslab.lab.plan import Plan, check_cluster_name, check_n, check_port, check_root, check_seed
 from dfslab.lab.steering import Steering
 
 _running: dict[str, Cluster] = {}
@@ -98,7 +97,7 @@ def start(
     plan = Plan(
         check_n(n, replicas),
         check_cluster_name(name),
-        None if root is None else Path(root).expanduser().absolute(),
+        check_root(root),
         Options(
             replicas=replicas,
             ack_replicas=ack_replicas,
@@ -114,9 +113,9 @@ def start(
             chunk_scheduler=chunk_scheduler,
             heartbeat_timeout_s=heartbeat_timeout_s / speed,
         ),
-        seed,
+        check_seed(seed),
         host,
-        port,
+        check_port(port),
     )
     if isolation != "thread":
         reason = (

@@ -20,6 +20,7 @@ from dfslab.core.download import Fetched
 from dfslab.core.errors import DownloadFailed, InvalidName, InvalidOption
 from dfslab.core.model import Address, FileInfo, Holder, Location, Version
 from dfslab.core.names import check_name
+from dfslab.core.options import check_count
 from dfslab.core.policies import resolve
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
@@ -169,8 +170,8 @@ class Client:
             No whole, verified copy could be fetched. Nothing is left at the target.
         """
         check_name(name)
-        if holders is not None and holders < 1:
-            raise InvalidOption(option="holders", value=str(holders), reason="it must be at least 1")
+        if holders is not None:
+            check_count("holders", holders)
         policy = self._scheduler if scheduler is None else resolve("chunk_scheduler", scheduler)
         started = self._clock.now()
         cause = self._note(Kind.DOWNLOAD_REQUESTED, name, peer="master")
@@ -377,6 +378,4 @@ def _upload_name(source: Source, name: str | None) -> str:
 
 
 def _check_ack(ack_replicas: int | None) -> int | None:
-    if ack_replicas is not None and (isinstance(ack_replicas, bool) or ack_replicas < 1):
-        raise InvalidOption(option="ack_replicas", value=repr(ack_replicas), reason="it must be at least 1")
-    return ack_replicas
+    return None if ack_replicas is None else check_count("ack_replicas", ack_replicas)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from dfslab.client.target import Target
 from dfslab.core.blocks import Chunk, checksums_of
 from dfslab.core.download import Download, Fetched
-from dfslab.core.errors import ChecksumMismatch, DfsError, KeeperUnreachable, NoSuchReplica, TargetUnwritable
+from dfslab.core.errors import BAD_REPLICA_ERRORS, DfsError, KeeperUnreachable, TargetUnwritable
 from dfslab.core.model import Holder, Location
 from dfslab.core.policies.chunk_scheduler import ChunkScheduler
 from dfslab.runtime.clock import Clock
-from dfslab.runtime.data_client import Connection, DataClient, Range
+from dfslab.runtime.data_client import NO_ANSWER, Connection, DataClient, Range
 
 REST_S = 0.01
 """How often a worker with nothing to do looks whether a late chunk is worth hedging."""
@@ -153,12 +153,13 @@ class Downloading:
             self._connections[keeper] = connection
 
     def _failed(self, keeper: str, chunk: Chunk, error: DfsError) -> None:
-        fatal = isinstance(error, ChecksumMismatch | NoSuchReplica) or not isinstance(error, KeeperUnreachable)
+        stalled = isinstance(error, KeeperUnreachable) and error.fields["reason"] == NO_ANSWER
+        fatal = stalled or not isinstance(error, KeeperUnreachable)
         with self._changed:
             self._connections.pop(keeper, None)
             over = self._cancelled
             fetched = self._machine.failed(keeper, chunk, str(error), self._clock.now(), fatal=fatal)
             self._changed.notify_all()
         self._on_fetched(fetched)
-        if isinstance(error, ChecksumMismatch) and not over:
+        if isinstance(error, BAD_REPLICA_ERRORS) and not over:
             self._on_bad(keeper, str(error))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from pathlib import Path
 from types import TracebackType
 
+from dfslab.client.target import expand
 from dfslab.core.errors import InvalidOption, SourceForbidden, SourceMissing, SourceUnreadable
 
 Uploadable = str | os.PathLike[str] | bytes | bytearray | memoryview
@@ -30,10 +30,10 @@ class Source:
         self._bytes: memoryview | None = None
         self._offset = 0
         if isinstance(what, bytes | bytearray | memoryview):
-            self._bytes = memoryview(what).cast("B")
+            self._bytes = memoryview(what if isinstance(what, bytes | bytearray) else what.tobytes())
             self.size, self.default_name = len(self._bytes), ""
         elif isinstance(what, str | os.PathLike):
-            self._path = Path(what).expanduser()
+            self._path = expand(what)
             self.default_name = self._path.name
             self.size = self._open()
         else:
@@ -70,6 +70,10 @@ class Source:
                 count = os.preadv(self._fd, [view], self._offset)
             except OSError as error:
                 raise SourceUnreadable(path=str(self._path), reason=error.strerror or str(error)) from None
+        if count == 0 and view:
+            raise SourceUnreadable(
+                path=str(getattr(self, "_path", "bytes")), reason="it became shorter while it was read"
+            )
         self._offset += count
         return count
 

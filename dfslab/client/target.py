@@ -10,6 +10,14 @@ from pathlib import Path
 from dfslab.core.errors import TargetForbidden, TargetMissing, TargetUnwritable
 
 
+def expand(path: str | os.PathLike[str]) -> Path:
+    """Return a path with `~` and `~user` in their place; a `~` that stands for nobody is a character like any other."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def unwritable(path: Path, error: OSError) -> TargetUnwritable:
     """Return the typed error for a target that can't be written."""
     kind: type[TargetUnwritable] = TargetUnwritable
@@ -29,7 +37,7 @@ def _is_folder(path: Path) -> bool:
 
 def target_path(name: str, to: str | os.PathLike[str] | None) -> Path:
     """Return where a file of that name goes: to `to`, into it if it is a folder, by default the working folder."""
-    path = Path(to if to is not None else ".").expanduser()
+    path = expand(to if to is not None else ".")
     return (path / name.rsplit("/", 1)[-1] if _is_folder(path) else path).absolute()
 
 
@@ -46,7 +54,9 @@ class Target:
         self.path = path
         if _is_folder(path):
             raise TargetUnwritable(path=str(path), reason="it is a folder")
-        self._temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+        if path.exists() and not path.is_file():
+            raise TargetUnwritable(path=str(path), reason="it is a device, a pipe or the like")
+        self._temporary = path.with_name(f".dfslab-{secrets.token_hex(8)}.part")
         try:
             self._fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         except OSError as error:

@@ -351,6 +351,24 @@ class ChecksumMismatch(DfsError, OSError):
         )
 
 
+class BadReplica(DfsError, OSError):
+    """A keeper's replica is not what the master believes it to be; its bytes were not used."""
+
+    status = Status.DATA_LOSS
+
+    def __init__(self, *, keeper: str, version: str, reason: str) -> None:
+        super().__init__(
+            f"the replica of version {version} on {keeper} is bad: {reason}; its bytes were not used",
+            keeper=keeper,
+            version=version,
+            reason=reason,
+        )
+
+
+BAD_REPLICA_ERRORS = (ChecksumMismatch, BadReplica, NoSuchReplica)
+"""What a reader meets when the replica, not the way to it, is at fault: the master is told."""
+
+
 class StorageFailed(DfsError, OSError):
     """A keeper's disk refused a write; no replica was made there."""
 

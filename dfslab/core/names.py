@@ -23,6 +23,8 @@ def check_name(name: str) -> str:
         For an empty name, a leading `/`, an empty part, `.` or `..`, control characters (NUL
         among them), text that is not UTF-8, or too many bytes.
     """
+    if not isinstance(name, str):
+        raise InvalidName(name=repr(name), reason=f"it is {type(name).__name__}, not text")
     reason = _why_refused(name)
     if reason:
         raise InvalidName(name=name.encode("utf-8", "backslashreplace").decode()[:300], reason=reason)

@@ -63,7 +63,7 @@ class Options:
 
     def __post_init__(self) -> None:
         for name in ("replicas", "ack_replicas", "copies_per_keeper", "block_size"):
-            _check_count(name, getattr(self, name))
+            check_count(name, getattr(self, name))
         for name in _TIMERS:
             check_positive(name, getattr(self, name))
         if self.ack_replicas > self.replicas:
@@ -102,6 +102,8 @@ def check_positive(name: str, value: float) -> float:
     return value
 
 
-def _check_count(name: str, value: int) -> None:
+def check_count(name: str, value: int) -> int:
+    """Return `value` if it is a whole number of at least 1; raise InvalidOption otherwise."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise InvalidOption(option=name, value=repr(value), reason="it must be a whole number of at least 1")
+    return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dfslab.core.errors import DfsError, UploadFailed, UploadUnconfirmed
+from dfslab.core.errors import DfsError, KeeperUnreachable, NotRecorded, UploadFailed, UploadUnconfirmed
 from dfslab.core.master.instructions import Slot, UploadState
 from dfslab.core.model import Address, FileInfo
 
@@ -119,6 +119,7 @@ class Upload:
         self._attempts = 0
         self._keeper = ""
         self._sent_at: float | None = None
+        self._may_be_stored = False
         self._silent_since: float | None = None
         self._copies = 0
 
@@ -150,6 +151,7 @@ class Upload:
         return Send(slot.version, slot.keeper, slot.address, slot.cause)
 
     def _on_send_failed(self, error: DfsError) -> Action:
+        self._may_be_stored = self._may_be_stored or isinstance(error, NotRecorded | KeeperUnreachable)
         self._excluded[self._keeper] = None
         self._reasons.append(f"{self._keeper}: {error}")
         if self._attempts >= MAX_ATTEMPTS:
@@ -176,8 +178,8 @@ class Upload:
     def _on_master_failed(self, event: MasterFailed, now: float) -> Action:
         self._silent_since = now if self._silent_since is None else self._silent_since
         if not event.transient or now - self._silent_since >= self._master_timeout_s:
-            if self._sent_at is not None and event.transient:
-                waited_s = now - self._sent_at
+            if (self._sent_at is not None or self._may_be_stored) and event.transient:
+                waited_s = now - (self._silent_since if self._sent_at is None else self._sent_at)
                 return Fail(
                     UploadUnconfirmed(name=self.name, wanted=self._ack_replicas, copies=self._copies, waited_s=waited_s)
                 )

@@ -53,8 +53,14 @@ class Faults(Running):
         self._check_open()
         name = self._nodes.name_of(keeper)
         self._nodes.running(name, "be decommissioned")
-        self._client.decommission(name)
-        wait_until(self._recorder, lambda table: _not_yet_drained(table, name), timeout_s)
+        if _not_yet_drained(self._recorder.table(), name):
+            self._client.decommission(name)
+
+        def missing(table: Table) -> list[str]:
+            self._check_open()
+            return _not_yet_drained(table, name)
+
+        wait_until(self._recorder, missing, timeout_s)
         self._nodes.retire(name)
         return name
 

@@ -75,5 +75,5 @@ def _removed_if_empty(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if not any(folder.iterdir()):
+        with contextlib.suppress(OSError):  # there is a file in it, or the cluster was closed and the folder is gone
             folder.rmdir()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dfslab.core.errors import UnknownKeeper, WrongState
+from dfslab.core.liveness import Liveness
 from dfslab.core.model import Address
 from dfslab.core.trace import Kind, Tracer
 from dfslab.runtime.clock import Clock
@@ -65,6 +66,7 @@ class Nodes:
         self._keeper_settings = keeper_settings
         self._lock = threading.RLock()
         self._slots: dict[str, _Slot] = {}
+        self._last_number = 0
         self.master = MasterNode(settings, clock, recorder.add)
         self._master_settings = replace(settings, port=self.master.address.port)
         self.master_state = NodeState.RUNNING
@@ -74,13 +76,27 @@ class Nodes:
     def add(self) -> str:
         """Start a keeper under the next number and return its name once it is registered."""
         with self._lock:
-            number = len(self._slots) + 1
-            settings = self._keeper_settings(number, self.master.address)
-            node = self._start(settings)
+            self._need_master("a keeper can't register")
+            settings, node = self._start_next()
             self._slots[settings.name] = _Slot(
                 replace(settings, port=node.address.port, data_port=node.data_address.port), node
             )
             return settings.name
+
+    def _start_next(self) -> tuple[KeeperSettings, KeeperNode]:
+        """Start a keeper under the next number that was not decommissioned in an earlier life of the root."""
+        while True:
+            self._last_number += 1
+            settings = self._keeper_settings(self._last_number, self.master.address)
+            try:
+                return settings, self._start(settings)
+            except WrongState as error:
+                if error.fields["state"] != str(Liveness.DECOMMISSIONED):
+                    self._last_number -= 1
+                    raise
+            except BaseException:
+                self._last_number -= 1
+                raise
 
     def _start(self, settings: KeeperSettings) -> KeeperNode:
         node = KeeperNode(settings, self._clock, self._recorder.add)
@@ -107,6 +123,7 @@ class Nodes:
         with self._lock:
             slot = self._in_state(keeper, "only a dead keeper can be restarted; kill({0}) it first", NodeState.KILLED)
             self._need_master("a keeper can't register")
+            slot.node.join()  # in case the kill was interrupted
             if wipe:
                 shutil.rmtree(slot.settings.directory)
             self.note("restart", slot.settings.name, wipe=wipe)
@@ -198,6 +215,7 @@ class Nodes:
             if self.master_state is not NodeState.KILLED:
                 raise WrongState(node="master", state=self.master_state, advice="kill_master() it first")
             self.note("restart", "master")
+            self.master.join()  # in case the kill was interrupted
             self.master = MasterNode(self._master_settings, self._clock, self._recorder.add)
             self.master_state = NodeState.RUNNING
 

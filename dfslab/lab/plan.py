@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from dfslab.client.target import expand
 from dfslab.core.errors import InvalidOption
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
@@ -35,6 +37,29 @@ def check_n(n: int, replicas: int) -> int:
         reason = f"{n} keepers can hold at most {n} replicas; start more keepers, or pass replicas={n}"
         raise InvalidOption(option="replicas", value=str(replicas), reason=reason)
     return n
+
+
+def check_port(port: int) -> int:
+    """Return a port to listen on, 0 for any free one; else raise InvalidOption."""
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+        raise InvalidOption(option="port", value=repr(port), reason="it must be 0 to 65535")
+    return port
+
+
+def check_root(root: str | os.PathLike[str] | None) -> Path | None:
+    """Return the folder of a cluster as an absolute path; None stays None."""
+    if root is None:
+        return None
+    if not isinstance(root, str | os.PathLike):
+        raise InvalidOption(option="root", value=repr(root), reason="it must be a path")
+    return expand(root).absolute()
+
+
+def check_seed(seed: int | None) -> int | None:
+    """Return a seed; raise InvalidOption for what is none."""
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise InvalidOption(option="seed", value=repr(seed), reason="it must be a whole number, or None")
+    return seed
 
 
 def check_cluster_name(name: str) -> str:

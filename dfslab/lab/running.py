@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import secrets
 import shutil
 import tempfile
@@ -13,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dfslab.client import Client
-from dfslab.core.errors import ClusterClosed, InvalidOption, WrongDirectory
+from dfslab.core.errors import CatalogDamaged, ClusterClosed, InvalidOption, WrongDirectory
 from dfslab.core.model import Address
 from dfslab.lab.nodes import Nodes, NodeState
 from dfslab.lab.plan import Plan
@@ -21,6 +19,9 @@ from dfslab.runtime.clock import Clock
 from dfslab.runtime.keeper_node import KeeperSettings
 from dfslab.runtime.master_node import MasterSettings
 from dfslab.runtime.recorder import Recorder
+from dfslab.runtime.storage import read_identity, write_identity
+
+MIN_TOKEN_LENGTH = 32
 
 
 class Running:
@@ -30,11 +31,12 @@ class Running:
         self.name = plan.name
         self._options, self._seed = plan.options, plan.seed
         self._is_temporary = plan.root is None
-        self._closed = False
+        self._closing = self._closed = False
         self._close_lock = threading.Lock()
         with contextlib.ExitStack() as undo:
             self.root = self._make_root(plan, undo)
             self.token = _token_of(self.root)
+            _check_catalog(self.root)
             self._clock = Clock()
             self._recorder = Recorder(self.root / "trace.jsonl")
             undo.callback(self._recorder.close)
@@ -107,35 +109,54 @@ class Running:
         return self._clock.now()
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._closing:
             raise ClusterClosed(name=self.name)
 
     def close(self) -> None:
-        """Stop every node, close every port, and remove the temporary folder. May be called again."""
+        """Stop every node, close every port, and remove the temporary folder.
+
+        May be called again: an interrupted one is then brought to its end.
+        """
         with self._close_lock:
             if self._closed:
                 return
-            self._closed = True
+            self._closing = True
             self._client.close()
             self._nodes.close()
             self._recorder.close()
             if self._is_temporary:
-                shutil.rmtree(self.root)
+                _remove(self.root)
+            self._closed = True
 
     def _running_keepers(self) -> list[str]:
         return [name for name, state in self._nodes.states().items() if state is NodeState.RUNNING]
 
 
+def _remove(root: Path) -> None:
+    """Remove a folder, also when a download that is just ending still writes into it."""
+    for _ in range(5):
+        shutil.rmtree(root, ignore_errors=True)
+        if not root.exists():
+            return
+    shutil.rmtree(root)
+
+
+def _check_catalog(root: Path) -> None:
+    """Refuse a root whose keepers hold replicas while its catalog is gone: a new one would know none of them."""
+    catalog = root / "master" / "catalog.sqlite"
+    lost = not catalog.exists() or catalog.stat().st_size == 0
+    if lost and any(root.glob("keeper-*/replicas/*.data")):
+        raise CatalogDamaged(
+            path=str(catalog), reason="it is missing or empty, though the keepers beside it hold files"
+        )
+
+
 def _token_of(root: Path) -> str:
     """Return the token of the cluster in `root`, drawn at its first start; only its owner can read the file."""
     path = root / "cluster.json"
-    if path.exists():
-        found = json.loads(path.read_text()).get("token")
-        if not isinstance(found, str):
-            raise WrongDirectory(path=str(root), owner="something else", wanted="a dfslab cluster")
-        return found
-    token = secrets.token_urlsafe(32)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(fd, "w", encoding="utf-8") as file:
-        file.write(json.dumps({"token": token, "format": 1}) + "\n")
+    if not path.exists():
+        write_identity(path, {"token": secrets.token_urlsafe(32)})
+    token = read_identity(path, "token")
+    if len(token) < MIN_TOKEN_LENGTH:
+        raise WrongDirectory(path=str(root), owner="something else", wanted="a dfslab cluster")
     return token

@@ -33,7 +33,8 @@ CREATE TABLE versions (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX current_names ON versions (name) WHERE NOT deleted;
 CREATE TABLE replicas (
-    version TEXT NOT NULL, keeper TEXT NOT NULL, path TEXT NOT NULL, PRIMARY KEY (version, keeper)
+    version TEXT NOT NULL, keeper TEXT NOT NULL, path TEXT NOT NULL, corrupt INTEGER NOT NULL,
+    PRIMARY KEY (version, keeper)
 ) WITHOUT ROWID;
 CREATE TABLE uploads (
     upload TEXT PRIMARY KEY, version TEXT NOT NULL, ack_replicas INTEGER NOT NULL, unix_s REAL NOT NULL
@@ -66,7 +67,10 @@ _WRITES: dict[type, tuple[str, Callable[[Any], tuple[Any, ...]]]] = {
         ),
     ),
     ForgetVersion: ("DELETE FROM versions WHERE version = ?", lambda r: (r.version,)),
-    PutReplica: ("INSERT OR REPLACE INTO replicas VALUES (?, ?, ?)", lambda r: (r.version, r.keeper, r.path)),
+    PutReplica: (
+        "INSERT OR REPLACE INTO replicas VALUES (?, ?, ?, ?)",
+        lambda r: (r.version, r.keeper, r.path, r.corrupt),
+    ),
     ForgetReplica: ("DELETE FROM replicas WHERE version = ? AND keeper = ?", lambda r: (r.version, r.keeper)),
     PutUpload: (
         "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?)",
@@ -124,7 +128,7 @@ class Catalog:
                     Version(v, name, size, block, bytes(checksums), at, bool(deleted))
                     for v, name, size, block, checksums, at, deleted in self._db.execute("SELECT * FROM versions")
                 ],
-                [PutReplica(*row) for row in self._db.execute("SELECT * FROM replicas")],
+                [PutReplica(v, k, path, bool(bad)) for v, k, path, bad in self._db.execute("SELECT * FROM replicas")],
                 [PutUpload(*row) for row in self._db.execute("SELECT * FROM uploads")],
             )
         except sqlite3.DatabaseError as error:

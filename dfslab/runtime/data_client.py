@@ -18,7 +18,7 @@ from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.wire import error_from
 
 CONNECT_TIMEOUT_S = 2.0
-IDLE_PER_ADDRESS = 8
+NO_ANSWER = "no answer in time"
 REPORT_TIMEOUT_S = 15.0
 """How long a keeper may take to get its replica recorded by the master, on top of the stall timeout."""
 
@@ -75,9 +75,14 @@ class DataClient:
         Longest silence in the middle of a transfer.
     gate : Gate or None
         The gate of the calling node, if it is one.
+    idle_per_address : int
+        Connections to one keeper that are kept for the next request.
     """
 
-    def __init__(self, token: str, stall_timeout_s: float, gate: Gate | None = None) -> None:
+    def __init__(
+        self, token: str, stall_timeout_s: float, gate: Gate | None = None, *, idle_per_address: int = 4
+    ) -> None:
+        self._idle_per_address = idle_per_address
         self._token, self._stall_timeout_s, self._gate = token, stall_timeout_s, gate
         self._idle: dict[Address, list[Connection]] = {}
         self._lock = threading.Lock()
@@ -102,7 +107,7 @@ class DataClient:
     def _give_back(self, connection: Connection) -> None:
         with self._lock:
             idle = self._idle.setdefault(connection.address, [])
-            if not self._closed and len(idle) < IDLE_PER_ADDRESS:
+            if not self._closed and len(idle) < self._idle_per_address:
                 idle.append(connection)
                 return
         self._discard(connection)
@@ -198,6 +203,8 @@ class DataClient:
                 self._discard_idle(address)
                 if isinstance(error, DfsError):
                     raise
+                if isinstance(error, TimeoutError):  # it is there and says nothing: a new one would wait as long
+                    raise KeeperUnreachable(keeper=keeper, reason=NO_ANSWER) from None
         connection = self._connect(keeper, address)
         with self._borrowed(connection, keep=True):
             on_connection(connection)
@@ -300,7 +307,7 @@ def _raise_what_the_keeper_said(connection: Connection) -> None:
 
 def _reason(error: OSError) -> str:
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return NO_ANSWER
     if isinstance(error, ConnectionRefusedError):
         return "nobody listens there"
     return error.strerror or str(error)

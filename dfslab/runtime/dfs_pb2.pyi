@@ -27,7 +27,7 @@ class StoredReplica(_message.Message):
     def __init__(self, version: _Optional[str] = ..., size: _Optional[int] = ..., digest: _Optional[int] = ..., path: _Optional[str] = ...) -> None: ...
 
 class RegisterRequest(_message.Message):
-    __slots__ = ("keeper", "boot", "address", "data_address", "directory", "free_bytes", "report")
+    __slots__ = ("keeper", "boot", "address", "data_address", "directory", "free_bytes", "report", "sequence")
     KEEPER_FIELD_NUMBER: _ClassVar[int]
     BOOT_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class RegisterRequest(_message.Message):
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
     FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     keeper: str
     boot: str
     address: Address
@@ -42,7 +43,8 @@ class RegisterRequest(_message.Message):
     directory: str
     free_bytes: int
     report: _containers.RepeatedCompositeFieldContainer[StoredReplica]
-    def __init__(self, keeper: _Optional[str] = ..., boot: _Optional[str] = ..., address: _Optional[_Union[Address, _Mapping]] = ..., data_address: _Optional[_Union[Address, _Mapping]] = ..., directory: _Optional[str] = ..., free_bytes: _Optional[int] = ..., report: _Optional[_Iterable[_Union[StoredReplica, _Mapping]]] = ...) -> None: ...
+    sequence: int
+    def __init__(self, keeper: _Optional[str] = ..., boot: _Optional[str] = ..., address: _Optional[_Union[Address, _Mapping]] = ..., data_address: _Optional[_Union[Address, _Mapping]] = ..., directory: _Optional[str] = ..., free_bytes: _Optional[int] = ..., report: _Optional[_Iterable[_Union[StoredReplica, _Mapping]]] = ..., sequence: _Optional[int] = ...) -> None: ...
 
 class RegisterReply(_message.Message):
     __slots__ = ("incarnation", "heartbeat_interval_s", "heartbeat_timeout_s")

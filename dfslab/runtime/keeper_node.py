@@ -13,21 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfslab.core.errors import (
+    BAD_REPLICA_ERRORS,
+    BadReplica,
     BadToken,
     ChecksumMismatch,
     DfsError,
     KeeperFenced,
-    KeeperUnreachable,
     MasterUnavailable,
-    NoSuchReplica,
     NotRecorded,
     ProtocolError,
     StaleIncarnation,
+    StorageFailed,
     WrongState,
 )
 from dfslab.core.keeper import Keeper, events, instructions
 from dfslab.core.keeper.keeper import Membership
-from dfslab.core.model import Address, StoredReplica, Version
+from dfslab.core.model import Address, Version
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
@@ -86,6 +87,8 @@ class KeeperNode(DataKeeperServicer):
         self.refused = ""
         self._tracer = Tracer(self.name, f"{self.boot}r")
         self._lock = threading.Lock()
+        self._register_lock = threading.RLock()
+        self._registrations = 0
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(FETCHES, thread_name_prefix=f"{self.name}-fetch")
         self._storage = Storage(settings.directory, self.name, self.gate)
@@ -124,7 +127,7 @@ class KeeperNode(DataKeeperServicer):
             self._storage.close()
             raise
         self._master = RpcClient(MasterTrackerStub, settings.master, settings.token, self.gate)
-        self._data_client = DataClient(settings.token, settings.stall_timeout_s, self.gate)
+        self._data_client = DataClient(settings.token, settings.stall_timeout_s, self.gate, idle_per_address=1)
         self._thread = threading.Thread(target=self._beat, name=f"{self.name}-heartbeat", daemon=True)
 
     @property
@@ -155,9 +158,9 @@ class KeeperNode(DataKeeperServicer):
         BadToken, MasterUnavailable, KeeperFenced, WrongState
             The first registration failed; the keeper is not running.
         """
-        request = self._register_request(self._core.replicas())
-        reply = self._master.call("Register", request, self._rpc_timeout_s)
-        self._handle(_register_answered(reply))
+        with self._register_lock:
+            reply = self._master.call("Register", self._register_request(), self._rpc_timeout_s)
+            self._handle(_register_answered(reply))
         self._thread.start()
 
     def start_patiently(self) -> None:
@@ -188,8 +191,8 @@ class KeeperNode(DataKeeperServicer):
         match instruction:
             case instructions.Note(event):
                 self._trace(event)
-            case instructions.SendRegister(report):
-                self._register(self._register_request(report))
+            case instructions.SendRegister():
+                self._register()
             case instructions.SendHeartbeat(incarnation, free_bytes):
                 self._heartbeat(incarnation, free_bytes)
             case instructions.SendStored(_, written, cause):
@@ -234,7 +237,11 @@ class KeeperNode(DataKeeperServicer):
         self.gate.check()
         self._handle(events.BeatNow(self._storage.free_bytes()))
 
-    def _register_request(self, report: tuple[StoredReplica, ...]) -> pb.RegisterRequest:
+    def _register_request(self) -> pb.RegisterRequest:
+        """Return a registration with what is on the disk now, under the next number."""
+        with self._lock:
+            report = self._core.replicas()
+        self._registrations += 1
         advertised = self.settings.advertise or self.settings.host
         return pb.RegisterRequest(
             keeper=self.name,
@@ -244,17 +251,20 @@ class KeeperNode(DataKeeperServicer):
             directory=str(self._storage.directory),
             free_bytes=self._storage.free_bytes(),
             report=[stored_to(stored) for stored in report],
+            sequence=self._registrations,
         )
 
-    def _register(self, request: pb.RegisterRequest) -> None:
-        try:
-            reply = self._master.call("Register", request, self._rpc_timeout_s)
-        except (KeeperFenced, WrongState, BadToken) as error:
-            self._handle(events.RegistrationRefused(str(error)))
-        except DfsError as error:
-            self._handle(events.MasterSilent(str(error)))
-        else:
-            self._handle(_register_answered(reply))
+    def _register(self) -> None:
+        """Register; one at a time, so that no older report can reach the master after a newer one."""
+        with self._register_lock:
+            try:
+                reply = self._master.call("Register", self._register_request(), self._rpc_timeout_s)
+            except (KeeperFenced, WrongState, BadToken) as error:
+                self._handle(events.RegistrationRefused(str(error)))
+            except DfsError as error:
+                self._handle(events.MasterSilent(str(error)))
+            else:
+                self._handle(_register_answered(reply))
 
     def _heartbeat(self, incarnation: int, free_bytes: int) -> None:
         request = pb.HeartbeatRequest(keeper=self.name, incarnation=incarnation, free_bytes=free_bytes)
@@ -267,7 +277,11 @@ class KeeperNode(DataKeeperServicer):
         else:
             self._handle(events.HeartbeatAnswered())
 
-    def _report(self, method: str, request: pb.CopyFailedRequest | pb.ReplicaDroppedRequest) -> None:
+    def _report(
+        self,
+        method: str,
+        request: pb.CopyFailedRequest | pb.ReplicaDroppedRequest | pb.ReportBadReplicaRequest,
+    ) -> None:
         """Tell the master something that it finds out by itself, later, if this gets lost."""
         try:
             self._master.call(method, request, self._rpc_timeout_s)
@@ -359,10 +373,18 @@ class KeeperNode(DataKeeperServicer):
         try:
             written = self._copy_from_source(order)
         except (DfsError, OSError) as error:
-            at_fault = isinstance(error, KeeperUnreachable | ChecksumMismatch | NoSuchReplica)
-            self._handle(events.FetchFailed(order.copy_id, order.version.id, str(error), at_fault))
+            if isinstance(error, BAD_REPLICA_ERRORS):
+                self._report_bad_source(order, error)
+            own_disk = isinstance(error, StorageFailed) and error.fields["keeper"] == self.name
+            self._handle(events.FetchFailed(order.copy_id, order.version.id, str(error), source_at_fault=not own_disk))
         else:
             self._handle(written)
+
+    def _report_bad_source(self, order: events.CopyOrdered, error: Exception) -> None:
+        report = pb.ReportBadReplicaRequest(
+            keeper=order.source, version=order.version.id, reason=str(error), reporter=self.name
+        )
+        self._report("ReportBadReplica", report)
 
     def _copy_from_source(self, order: events.CopyOrdered) -> events.ReplicaWritten:
         version = order.version
@@ -394,7 +416,8 @@ class KeeperNode(DataKeeperServicer):
         replica = self._storage.open(get.version)
         try:
             if get.offset + get.length > replica.size:
-                raise ProtocolError(reason=f"a range beyond the end of {get.version} here ({replica.size} bytes)")
+                reason = f"it has {replica.size} bytes, {get.offset + get.length} were asked for"
+                raise BadReplica(keeper=self.name, version=get.version, reason=reason)
             sock.sendall(frames.encode(pb.DataReply(size=get.length)))
             offset, end = get.offset, get.offset + get.length
             while offset < end:

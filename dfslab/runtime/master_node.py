@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import random
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -223,7 +224,12 @@ class MasterNode:
                 self._fail(todo, MasterUnavailable(address=str(self.address), reason=reason, definite=False))
                 return
         for instruction in todo:
-            self._carry_out(instruction)
+            try:
+                self._carry_out(instruction)
+            except NodeDown:
+                raise
+            except Exception as error:  # noqa: BLE001 - one order that fails must not end the thread that owns the core
+                self.note_error(f"{type(instruction).__name__}: {type(error).__name__}: {error}")
 
     def _append(self, records: Sequence[CatalogRecord]) -> None:
         if records:
@@ -263,10 +269,11 @@ class MasterNode:
             future = self._waiting.get(request)
         if future is None or future.done():
             return
-        if isinstance(answer, DfsError):
-            future.set_exception(answer)
-        else:
-            future.set_result(answer)
+        with contextlib.suppress(InvalidStateError):  # whoever asked was sent away meanwhile
+            if isinstance(answer, DfsError):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
 
     def _order_copy(self, copy: CopyReplica) -> None:
         offer = pb.OfferReplicaRequest(

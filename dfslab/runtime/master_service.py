@@ -67,6 +67,7 @@ class MasterService(MasterTrackerServicer):
                 request.directory,
                 request.free_bytes,
                 tuple(map(stored_from, request.report)),
+                request.sequence,
             )
         )
         options = self._node.options

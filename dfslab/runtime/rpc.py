@@ -169,6 +169,13 @@ class RpcServer:
         self._pool.shutdown(wait=True)
 
 
+def _sendable(token: str, address: Address) -> str:
+    """Return the token if it can be sent at all: gRPC takes printable ASCII only, and so are all tokens."""
+    if not isinstance(token, str) or not token.isascii() or not (token == "" or token.isprintable()):
+        raise BadToken(address=str(address))
+    return token
+
+
 class RpcClient:
     """A channel to one server, whose calls raise this project's errors.
 
@@ -195,7 +202,7 @@ class RpcClient:
     ) -> None:
         self.address = address
         self._keeper = keeper
-        self._metadata = ((TOKEN_KEY, token),)
+        self._metadata = ((TOKEN_KEY, _sendable(token, address)),)
         self._gate = gate
         self._channel = grpc.insecure_channel(str(address), options=_CHANNEL_OPTIONS)
         self._stub = stub(self._channel)
@@ -221,7 +228,12 @@ class RpcClient:
 
     def send(self, method: str, request: Any, timeout_s: float, on_error: Callable[[DfsError], None]) -> None:
         """Call without waiting; `on_error` gets the error, if there is one, on a thread of gRPC's."""
-        future = getattr(self._stub, method).future(request, timeout=timeout_s, metadata=self._metadata)
+        try:
+            future = getattr(self._stub, method).future(request, timeout=timeout_s, metadata=self._metadata)
+        except ValueError as error:  # the channel was closed meanwhile
+            self._raise_if_down()
+            on_error(self._translate(error, changes=True))
+            return
 
         def done(finished: Any) -> None:
             if finished.code() is not grpc.StatusCode.OK:

@@ -70,6 +70,28 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
+def write_identity(path: Path, values: dict[str, str]) -> None:
+    """Write a small file that says whose a directory is: whole or not at all, readable by its owner only."""
+    temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with open(fd, "w", encoding="utf-8") as file:
+        file.write(json.dumps({**values, "format": 1}) + "\n")
+        file.flush()
+        os.fsync(fd)
+    os.rename(temporary, path)
+    sync_directory(path.parent)
+
+
+def read_identity(path: Path, key: str) -> str:
+    """Return a value of such a file, or "something else" when the file is none."""
+    try:
+        value = json.loads(path.read_text()).get(key)
+    except (ValueError, AttributeError):
+        value = None
+    return value if isinstance(value, str) else "something else"
+
+
 @dataclass(frozen=True, slots=True)
 class OpenReplica:
     """A replica opened for reading; it can be read to its end even if it is deleted meanwhile."""
@@ -146,11 +168,10 @@ class ReplicaWriter:
             version=self.version, size=self.size, block_size=self._block_size, checksums=self.checksums
         ).SerializeToString()
         fd = os.open(self._crc, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, crc(message) + message)
+        with open(fd, "wb") as file:  # writes all of it, or raises
+            file.write(crc(message) + message)
+            file.flush()
             os.fsync(fd)
-        finally:
-            os.close(fd)
 
     @property
     def temporary(self) -> tuple[Path, Path]:
@@ -197,7 +218,7 @@ class Storage:
         try:
             self._claim()
             self._sweep()
-        except (OSError, WrongDirectory):
+        except BaseException:
             self._lock.release()
             raise
 
@@ -205,12 +226,11 @@ class Storage:
         self.replicas.mkdir(exist_ok=True)
         identity = self.directory / "keeper.json"
         if identity.exists():
-            owner = json.loads(identity.read_text()).get("keeper", "?")
+            owner = read_identity(identity, "keeper")
             if owner != self.keeper:
                 raise WrongDirectory(path=str(self.directory), owner=owner, wanted=self.keeper)
             return
-        identity.write_text(json.dumps({"keeper": self.keeper, "format": 1}) + "\n")
-        sync_directory(self.directory)
+        write_identity(identity, {"keeper": self.keeper})
 
     def _sweep(self) -> None:
         for path in self.replicas.iterdir():
@@ -269,7 +289,9 @@ class Storage:
         path = self.replicas / f"{check_version(version)}.data"
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ELOOP):
+                raise self.failed(error) from None
             raise NoSuchReplica(keeper=self.keeper, version=version) from None
         return OpenReplica(fd, os.fstat(fd).st_size)
 

@@ -1,5 +1,6 @@
 """Bad input: a typed error with a sentence that says what to do, within a second, and a cluster that works on."""
 
+import os
 import socket
 import struct
 import subprocess
@@ -108,6 +109,31 @@ def test_files_without_permission_are_named_as_such(shared: Cluster, tmp_path: P
     assert [path.name for path in tmp_path.iterdir()] == ["secret"]
 
 
+def test_a_device_or_a_pipe_is_not_replaced_by_a_download(shared: Cluster, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    check_error(lambda: shared.download("good", tmp_path / "pipe"), errors.TargetUnwritable, OSError, "a pipe")
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_the_longest_name_and_one_with_a_tilde_come_back(shared: Cluster, tmp_path: Path) -> None:
+    for name in ("\u6f22" * 85, "~$lecture.mp4", "~nobody-of-that-name"):
+        (tmp_path / name).write_bytes(b"odd")
+        shared.upload(str(tmp_path / name))
+        assert shared.download(name).path.read_bytes() == b"odd"
+        shared.delete(name)
+
+
+def test_arguments_of_another_type_are_refused_by_name(shared: Cluster) -> None:
+    wrong: Any = None
+    for wrong in (None, 123, b"bytes"):
+        check_error(partial(shared.stat, wrong), errors.InvalidName, ValueError, "not text")
+    for wrong in ("2", 1.5, True, 0):
+        upload = partial(shared.upload, b"x", "x", ack_replicas=wrong)
+        check_error(upload, errors.InvalidOption, ValueError, "whole number")
+        check_error(partial(shared.download, "good", holders=wrong), errors.InvalidOption, ValueError, "whole number")
+    check_error(partial(dfslab.Client, shared.address, token="t\n"), errors.BadToken, PermissionError, "token")
+
+
 def test_a_target_that_cannot_be_written_is_named_and_nothing_is_left(shared: Cluster, tmp_path: Path) -> None:
     missing = tmp_path / "no" / "folder" / "x"
     check_error(lambda: shared.download("good", missing), errors.TargetMissing, FileNotFoundError, "to=")
@@ -167,6 +193,10 @@ def test_a_node_in_the_wrong_state_is_told_what_to_do(start: Starter) -> None:
         ({"name": "../x"}, "name="),
         ({"placement": "best"}, "known are balanced"),
         ({"failure_detector": object()}, "no method heard"),
+        ({"port": -1}, "port=-1"),
+        ({"port": 70000}, "port=70000"),
+        ({"root": 5}, "root=5"),
+        ({"seed": "a"}, "seed='a'"),
         ({"isolation": "galaxy"}, "isolation='galaxy'"),
     ],
     ids=lambda value: str(value)[:30],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dfslab.cluster import Cluster
-from dfslab.core.errors import FileUnavailable, WrongState
+from dfslab.core.errors import CatalogDamaged, FileUnavailable, UploadUnconfirmed, WrongState
 from dfslab.core.trace import Kind
 from tests.cluster.conftest import Starter, cell
 
@@ -408,8 +408,9 @@ def test_a_replica_that_the_master_never_heard_of_is_collected_after_the_grace_p
         if done == total:
             cluster.kill_master()
 
-    with pytest.raises(ConnectionError):
+    with pytest.raises(UploadUnconfirmed) as caught:
         cluster.upload(data, name="unheard", progress=kill_the_master)
+    assert not caught.value.definite, "the keeper has it: nobody can say yet that it is not stored"
     orphans = list(cluster.root.glob("keeper-*/replicas/*.data"))
     assert len(orphans) == 1
     assert orphans[0].read_bytes() == data
@@ -418,3 +419,100 @@ def test_a_replica_that_the_master_never_heard_of_is_collected_after_the_grace_p
     assert cluster.files().empty
     wait_for(cluster, lambda: not orphans[0].exists())
     assert any(event.kind is Kind.ORPHAN_FOUND for event in cluster._recorder.events())
+
+
+def test_a_replica_cut_short_under_a_running_keeper_is_reported_and_replaced(cluster: Cluster) -> None:
+    """FAULTS row 17: the first reader tells the master, which has it copied again."""
+    data = stored(cluster, 3_000_000)
+    row = cluster.lookup_table().iloc[0]
+    Path(row.file_path).write_bytes(data[:1_000_000])
+
+    download = cluster.download("clip", scheduler=FirstOnlyFrom(row.data_node))
+
+    assert download.path.read_bytes() == data
+    wait_for(cluster, lambda: any(event.kind is Kind.REPLICA_CORRUPT for event in cluster._recorder.events()))
+    cluster.wait_for_replicas("clip")
+    for path in cluster.lookup_table().query("state == 'valid'").file_path:
+        assert Path(path).read_bytes() == data
+
+
+def test_a_replica_that_vanished_is_found_by_its_first_reader_and_replaced(cluster: Cluster) -> None:
+    """FAULTS row 39: the keeper says that it stored what it has not."""
+    data = stored(cluster, 1_000_000)
+    row = cluster.lookup_table().iloc[0]
+    Path(row.file_path).unlink()
+
+    download = cluster.download("clip", scheduler=FirstOnlyFrom(row.data_node))
+
+    assert download.path.read_bytes() == data
+    wait_for(cluster, lambda: all(Path(path).exists() for path in cluster.lookup_table().file_path))
+    cluster.wait_for_replicas("clip")
+    assert len(cluster.lookup_table()) == 3
+
+
+def test_a_repair_reports_a_bad_source_and_takes_another(start: Starter) -> None:
+    """FAULTS row 19, and a holder dead besides: the last good copy is the one that is copied."""
+    cluster = start(n=5)
+    data = stored(cluster, 1_000_000)
+    bad, victim, _good = cluster.lookup_table().itertuples()
+    Path(str(bad.file_path)).write_bytes(data[:500_000])
+
+    cluster.kill(str(victim.data_node))
+    cluster.wait_for_dead(str(victim.data_node))
+    good_rows = "state == 'valid' and is_alive"
+    wait_for(
+        cluster,
+        lambda: [Path(path).read_bytes() for path in cluster.lookup_table().query(good_rows).file_path] == [data] * 3,
+    )
+
+    assert cluster.download("clip").path.read_bytes() == data
+
+
+def test_a_replica_that_was_found_bad_stays_bad_when_the_master_restarts(start: Starter) -> None:
+    """There is no spare keeper, and no scan yet, so it is still there."""
+    cluster = start(n=3, repair="scan", replication_interval_s=3600)
+    data = content(1_000_000)
+    cluster.upload(data, name="clip", ack_replicas=3)
+    row = cluster.lookup_table().iloc[0]
+    Path(row.file_path).write_bytes(bytes(len(data)))
+    cluster.download("clip", scheduler=FirstOnlyFrom(row.data_node))
+    assert row.data_node not in cluster.stat("clip").holders
+
+    cluster.kill_master()
+    cluster.restart_master()
+
+    assert row.data_node not in cluster.stat("clip").holders
+    assert cluster.download("clip").path.read_bytes() == data
+
+
+def test_an_empty_catalog_beside_keepers_that_hold_files_is_refused_and_nothing_is_deleted(
+    start: Starter, tmp_path: Path
+) -> None:
+    """FAULTS row 8."""
+    cluster = start(root=tmp_path)
+    stored(cluster, 1000)
+    cluster.close()
+    (tmp_path / "master" / "catalog.sqlite").write_bytes(b"")
+    before = sorted(tmp_path.glob("keeper-*/replicas/*"))
+
+    with pytest.raises(CatalogDamaged, match="missing or empty"):
+        start(root=tmp_path)
+
+    assert sorted(tmp_path.glob("keeper-*/replicas/*")) == before
+    assert len(before) == 6
+
+
+def test_a_decommission_that_was_not_waited_for_is_finished_by_calling_again(start: Starter, tmp_path: Path) -> None:
+    cluster = start(n=4, root=tmp_path)
+    stored(cluster)
+    leaver = cluster.stat("clip").holders[0]
+    with pytest.raises(TimeoutError, match=leaver):
+        cluster.decommission(leaver, timeout_s=0)
+    wait_for(cluster, lambda: cell(cluster, leaver, "state") == "decommissioned")
+
+    assert cluster.decommission(leaver) == leaver
+    cluster.close()
+
+    again = start(n=4, root=tmp_path)
+    assert leaver not in {name for name, state in again._nodes.states().items() if state == "running"}
+    assert again.download("clip").path.read_bytes() == content(2_000_000)

@@ -13,7 +13,11 @@ from dfslab.core.model import Address, StoredReplica
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """A keeper announces itself with a full report of its disk. `boot` is new at each start of its process."""
+    """A keeper announces itself with a full report of its disk. `boot` is new at each start of its process.
+
+    `sequence` counts the registrations of one boot, so that a late one is known as such; 0 where the
+    network keeps them in order.
+    """
 
     request: int
     keeper: str
@@ -23,6 +27,7 @@ class Register:
     directory: str
     free_bytes: int
     report: tuple[StoredReplica, ...]
+    sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)

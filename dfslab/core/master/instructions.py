@@ -38,11 +38,12 @@ class ForgetVersion:
 
 @dataclass(frozen=True, slots=True)
 class PutReplica:
-    """A replica; a hint that the keepers' reports rebuild."""
+    """A replica; a hint that the keepers' reports rebuild, but for `corrupt`: that was found by reading it."""
 
     version: str
     keeper: str
     path: str
+    corrupt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

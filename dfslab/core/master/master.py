@@ -10,7 +10,7 @@ from typing import Any
 from dfslab.core.errors import DfsError, FileUnavailable, MasterStarting
 from dfslab.core.liveness import Liveness
 from dfslab.core.lookup import Replica, ReplicaState
-from dfslab.core.master import copies, events, namespace, registration, repair, uploads
+from dfslab.core.master import copies, events, namespace, registration, repair, replicas, uploads
 from dfslab.core.master.instructions import (
     CatalogRecord,
     Instruction,
@@ -150,7 +150,7 @@ class Master:
             table.put_replica(version.id, Replica(record.keeper, record.path, row_state))
             if version.deleted:
                 self._state.unconfirmed_drops[version.id, record.keeper] = None
-            out.note(
+            row_id = out.note(
                 Kind.REPLICA_RESTORED,
                 version=version,
                 peer=record.keeper,
@@ -158,6 +158,10 @@ class Master:
                 cause=cause,
                 path=record.path,
             )
+            if record.corrupt and not version.deleted:
+                replicas.note_corrupt(
+                    self._state, version, record.keeper, out, row_id, reason="found before the restart"
+                )
 
     def _load_upload(self, record: PutUpload, now: float) -> None:
         version = self._state.table.versions.get(record.version)

@@ -34,7 +34,10 @@ def on_register(state: MasterState, event: Register, now: float, out: Effects) -
         raise WrongState(node=keeper.id, state="decommissioned", advice=advice)
     if event.boot in keeper.superseded:
         raise KeeperFenced(keeper=keeper.id)
+    if event.boot == keeper.boot and 0 < event.sequence <= keeper.sequence:
+        raise StaleIncarnation(keeper=keeper.id, incarnation=keeper.incarnation)
     _supersede(keeper, event.boot)
+    keeper.sequence = event.sequence
     keeper.liveness = next_liveness(keeper.liveness, Sign.REGISTERED)
     keeper.incarnation += 1
     keeper.address, keeper.data_address = event.address, event.data_address
@@ -106,7 +109,8 @@ def _believe_replica(
 ) -> None:
     version = state.table.versions.get(stored.version)
     if version is None:
-        state.orphans[keeper.id, stored.version] = now
+        if keeper.incarnation > 1:  # a keeper never seen before may belong to another catalog: nothing of it is deleted
+            state.orphans[keeper.id, stored.version] = now
         out.note(Kind.ORPHAN_FOUND, peer=keeper.id, cause=cause, orphan=stored.version)
         return
     known = state.table.replica(version.id, keeper.id)

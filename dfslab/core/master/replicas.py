@@ -42,6 +42,13 @@ def forget_if_gone(state: MasterState, version: Version, out: Effects) -> None:
 
 def mark_corrupt(state: MasterState, version: Version, keeper_id: str, out: Effects, cause: str, *, reason: str) -> str:
     """Stop counting a replica whose bytes are wrong; return the id of its line in the trace."""
+    path = state.table.replicas(version.id)[keeper_id].path
+    out.record(PutReplica(version.id, keeper_id, path, corrupt=True))
+    return note_corrupt(state, version, keeper_id, out, cause, reason=reason)
+
+
+def note_corrupt(state: MasterState, version: Version, keeper_id: str, out: Effects, cause: str, *, reason: str) -> str:
+    """Have the table and the trace say that a replica is corrupt; return the id of its line in the trace."""
     state.table.set_state(version.id, keeper_id, ReplicaState.CORRUPT)
     state.corrupt[version.id] = None
     state.unconfirmed_drops.pop((version.id, keeper_id), None)

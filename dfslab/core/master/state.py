@@ -34,6 +34,7 @@ class Keeper:
     liveness: Liveness
     incarnation: int = 0
     boot: str = ""
+    sequence: int = 0
     superseded: dict[str, None] = field(default_factory=dict)
     address: Address = NOWHERE
     data_address: Address = NOWHERE
