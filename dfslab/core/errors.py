@@ -318,8 +318,9 @@ class KeeperUnreachable(DfsError, ConnectionError):
 
     status = Status.UNAVAILABLE
 
-    def __init__(self, *, keeper: str, reason: str) -> None:
-        super().__init__(f"{keeper} broke off: {reason}", keeper=keeper, reason=reason)
+    def __init__(self, *, keeper: str, reason: str, definite: bool = True) -> None:
+        super().__init__(f"{keeper} broke off: {reason}", keeper=keeper, reason=reason, definite=definite)
+        self.definite = definite
 
 
 class ProtocolError(DfsError, ConnectionError):
@@ -381,8 +382,9 @@ class StorageFailed(DfsError, OSError):
 
 
 class NotRecorded(DfsError, ConnectionError):
-    """A keeper stored a replica that the master did not record; the replica does not count."""
+    """A keeper stored a replica that the master did not record, as far as the keeper knows."""
 
+    definite = False
     status = Status.ABORTED
 
     def __init__(self, *, keeper: str, version: str, reason: str) -> None:

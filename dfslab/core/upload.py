@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dfslab.core.errors import DfsError, KeeperUnreachable, NotRecorded, UploadFailed, UploadUnconfirmed
+from dfslab.core.errors import DfsError, UploadFailed, UploadUnconfirmed
 from dfslab.core.master.instructions import Slot, UploadState
 from dfslab.core.model import Address, FileInfo
 
@@ -151,7 +151,7 @@ class Upload:
         return Send(slot.version, slot.keeper, slot.address, slot.cause)
 
     def _on_send_failed(self, error: DfsError) -> Action:
-        self._may_be_stored = self._may_be_stored or isinstance(error, NotRecorded | KeeperUnreachable)
+        self._may_be_stored = self._may_be_stored or not error.definite
         self._excluded[self._keeper] = None
         self._reasons.append(f"{self._keeper}: {error}")
         if self._attempts >= MAX_ATTEMPTS:

@@ -181,7 +181,12 @@ class DataClient:
                 _raise_what_the_keeper_said(connection)
                 raise
             connection.sock.settimeout(self._stall_timeout_s + REPORT_TIMEOUT_S)
-            connection.read_reply()
+            try:
+                connection.read_reply()
+            except OSError as error:  # it has every byte, and may have stored them
+                if isinstance(error, DfsError):
+                    raise
+                raise KeeperUnreachable(keeper=keeper, reason=_reason(error), definite=False) from None
             connection.sock.settimeout(self._stall_timeout_s)
 
     def _asked(

@@ -5,9 +5,8 @@ the order or the answer; it dies, falls silent, comes back with the same, an old
 its replicas rot. Each method of `World` whose name is listed in `HAPPENINGS` is a thing that may
 happen; the world checks what must never happen while the master speaks.
 
-Two things are assumed of the keepers. Rot that a reader found is found again when the keeper next
-registers with a restarted master, before the calm period is over (the catalog does not keep it).
-And what a keeper stored it goes on telling until it is answered, or has dropped it, or dies.
+One thing is assumed of the keepers: what one of them stored it goes on telling until it is answered,
+or has dropped it, or dies.
 """
 
 from __future__ import annotations
@@ -240,8 +239,6 @@ class World:
             return
         assert isinstance(answer.value, Registered)
         keeper.incarnation = answer.value.incarnation
-        for version in [version for version, blob in keeper.disk.items() if blob.rotten]:
-            self.report_bad(keeper, version)
 
     def beat(self, keeper: FakeKeeper) -> None:
         answer = self.ask(lambda request: events.Heartbeat(request, keeper.name, keeper.incarnation, GB))

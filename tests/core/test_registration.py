@@ -149,7 +149,7 @@ def test_a_reported_replica_with_another_digest_is_corrupt() -> None:
     said = world.register("keeper-1", lie)
 
     assert said == [
-        AppendCatalog((PutKeeper("keeper-1", 2),)),
+        AppendCatalog((PutKeeper("keeper-1", 2), PutReplica(version.id, "keeper-1", lie.path, corrupt=True))),
         Reply(world.request, Registered(2)),
         Copy(version.id, "keeper-2", "keeper-4"),
     ]
@@ -175,8 +175,13 @@ def test_a_bad_replica_that_the_table_did_not_list_is_listed_as_corrupt() -> Non
 
     said = world.register("keeper-4", StoredReplica(version.id, 1, 2, path_of("keeper-4", version.id)))
 
+    path = "/disks/keeper-4/" + version.id
     assert said[0] == AppendCatalog(
-        (PutKeeper("keeper-4", 2), PutReplica(version.id, "keeper-4", "/disks/keeper-4/" + version.id))
+        (
+            PutKeeper("keeper-4", 2),
+            PutReplica(version.id, "keeper-4", path),
+            PutReplica(version.id, "keeper-4", path, corrupt=True),
+        )
     )
     assert orders(said) == [Drop(version.id, "keeper-4")], "three good copies are there, so it may go"
     assert world.kinds() == [
@@ -212,6 +217,7 @@ def test_an_orphan_is_dropped_only_after_the_grace() -> None:
     """FAULTS 4: an orphan is collected; its upload may still be on its way, hence the grace."""
     world = lab(keepers=1, orphan_grace_s=60.0, replication_interval_s=10.0)
     orphan = StoredReplica("v99-0000000000", 5, 5, "/disks/keeper-2/v99")
+    world.register("keeper-2")
     world.register("keeper-2", orphan, at=1.0)
 
     assert world.note(Kind.ORPHAN_FOUND).peer == "keeper-2"
@@ -220,8 +226,32 @@ def test_an_orphan_is_dropped_only_after_the_grace() -> None:
     assert orders(world.scan(at=61.0)) == [Drop("v99-0000000000", "keeper-2")]
 
 
+def test_nothing_is_deleted_of_a_keeper_that_the_catalog_has_never_seen() -> None:
+    """FAULTS 8: to an empty catalog every replica is an orphan; it may be the catalog that is wrong."""
+    world = lab(keepers=1, orphan_grace_s=5.0)
+    world.register("keeper-2", StoredReplica("v99-0000000000", 5, 5, "/disks/keeper-2/v99"))
+
+    assert world.note(Kind.ORPHAN_FOUND).peer == "keeper-2"
+    assert orders(world.scan(at=1000.0)) == []
+
+
+def test_a_registration_that_comes_late_is_refused_and_takes_nothing_out_of_the_table() -> None:
+    """DESIGN §3.5: its report is older than what the master has recorded since."""
+    world = lab(keepers=2)
+    world.register("keeper-3", sequence=2)
+    version = world.store("a.mp4", on="keeper-3")
+
+    said = world.register("keeper-3", sequence=1)
+
+    assert answers(said) == said
+    assert isinstance(world.refusal(), StaleIncarnation)
+    assert world.states("a.mp4") == dict.fromkeys(("keeper-3", "keeper-1", "keeper-2"), "valid")
+    assert world.register("keeper-3", version, sequence=3)[-1] == Reply(world.request, Registered(2))
+
+
 def test_the_drop_of_an_orphan_is_ordered_until_it_is_confirmed_and_then_no_more() -> None:
     world = lab(keepers=1, orphan_grace_s=5.0)
+    world.register("keeper-2")
     world.register("keeper-2", StoredReplica("v99-0", 5, 5, "/disks/keeper-2/v99"))
     drop = Drop("v99-0", "keeper-2")
 

@@ -528,7 +528,8 @@ def test_a_corrupt_replica_stops_counting_and_is_replaced_and_dropped_only_after
 
     said = world.bad("a.mp4", "keeper-2")
     copy = Copy(version.id, "keeper-1", "keeper-4")
-    assert said == [Reply(world.request, None), copy]
+    found = PutReplica(version.id, "keeper-2", path_of("keeper-2", version.id), corrupt=True)
+    assert said == [AppendCatalog((found,)), Reply(world.request, None), copy]
     assert world.note(Kind.REPLICA_CORRUPT).detail["reason"] == "client: block 0"
     assert world.note(Kind.COPY_ORDERED).cause == world.note(Kind.REPLICA_CORRUPT).id
     assert world.states("a.mp4")["keeper-2"] == "corrupt"
@@ -537,6 +538,16 @@ def test_a_corrupt_replica_stops_counting_and_is_replaced_and_dropped_only_after
 
     assert orders(world.arrive(copy)) == [Drop(version.id, "keeper-2")]
     assert world.states("a.mp4")["keeper-2"] == "dropping"
+
+
+def test_a_corrupt_replica_of_a_file_with_good_copies_enough_is_dropped_at_once() -> None:
+    """FAULTS 16, 25: it was one too many anyway, so nothing has to be copied first."""
+    world, version = surplus_world()
+
+    said = world.bad("a.mp4", "keeper-2")
+
+    found = PutReplica(version.id, "keeper-2", path_of("keeper-2", version.id), corrupt=True)
+    assert said == [AppendCatalog((found,)), Reply(world.request, None), Drop(version.id, "keeper-2")]
 
 
 def test_a_corrupt_replica_makes_place_when_no_other_keeper_is_left() -> None:

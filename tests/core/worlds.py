@@ -314,6 +314,7 @@ class Lab:
         *holds: Version | StoredReplica,
         boot: str = "",
         free_bytes: int = GB,
+        sequence: int = 0,
         at: float | None = None,
     ) -> list[Said]:
         """Register a keeper whose report is `holds`."""
@@ -329,6 +330,7 @@ class Lab:
                 f"/disks/{keeper}",
                 free_bytes,
                 report,
+                sequence,
             ),
             at,
         )

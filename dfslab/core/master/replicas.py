@@ -52,6 +52,7 @@ def note_corrupt(state: MasterState, version: Version, keeper_id: str, out: Effe
     state.table.set_state(version.id, keeper_id, ReplicaState.CORRUPT)
     state.corrupt[version.id] = None
     state.unconfirmed_drops.pop((version.id, keeper_id), None)
+    state.replan = True
     return out.note(Kind.REPLICA_CORRUPT, version=version, peer=keeper_id, cause=cause, reason=reason)
 
 
