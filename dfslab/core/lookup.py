@@ -21,11 +21,12 @@ class ReplicaState(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replica:
-    """One replica of a version: the keeper that has it, and its absolute path there."""
+    """One replica of a version: the keeper that has it, its absolute path there, and whether it was ever found bad."""
 
     keeper: str
     path: str
     state: ReplicaState = ReplicaState.VALID
+    bad: bool = False
 
 
 class LookupTable:
@@ -113,7 +114,8 @@ class LookupTable:
     def set_state(self, version_id: str, keeper: str, state: ReplicaState) -> None:
         """Change the state of a replica that is there."""
         rows = self._replicas[version_id]
-        rows[keeper] = replace(rows[keeper], state=state)
+        bad = rows[keeper].bad or state is ReplicaState.CORRUPT
+        rows[keeper] = replace(rows[keeper], state=state, bad=bad)
 
     def forget_replica(self, version_id: str, keeper: str) -> None:
         """Remove a replica that is there."""

@@ -27,7 +27,7 @@ from dfslab.core.policies import Policies
 from dfslab.core.policies.placement import KeeperLoad
 from dfslab.core.trace import Kind
 
-from .worlds import BLOCK, Copy, Drop, Lab, Refused, lab, orders, path_of, value_of
+from .worlds import BLOCK, Copy, Drop, Lab, Refused, lab, orders, path_of, replica_of, value_of
 
 
 def copies(said: object) -> list[Copy]:
@@ -620,6 +620,47 @@ def test_a_corrupt_replica_stays_corrupt_when_its_keeper_registers_again() -> No
     world.register("keeper-2", version)
 
     assert world.states("a.mp4")["keeper-2"] == "corrupt"
+
+
+def test_a_corrupt_replica_stays_corrupt_when_its_keeper_comes_back_from_another_place() -> None:
+    world = lab(keepers=4)
+    version = world.store("a.mp4")
+    world.bad("a.mp4", "keeper-2")
+
+    world.register("keeper-2", replica_of(version, "keeper-2", disk="elsewhere"))
+
+    assert world.states("a.mp4")["keeper-2"] == "corrupt"
+
+
+def test_a_corrupt_replica_whose_keeper_returns_before_the_drop_is_still_corrupt_and_dropped() -> None:
+    """FAULTS 16, 26: its keeper registers again while the order is on its way; the bytes are no better for it."""
+    world = lab(keepers=4)
+    version = world.store("a.mp4")
+    _, copy = world.bad("a.mp4", "keeper-2")[-2:]
+    assert isinstance(copy, Copy)
+    assert orders(world.arrive(copy)) == [Drop(version.id, "keeper-2")]
+
+    said = world.register("keeper-2", version)
+
+    assert orders(said) == [Drop(version.id, "keeper-2")]
+    assert "keeper-2" not in world.master.stat("a.mp4").holders
+
+
+def test_a_corrupt_replica_stays_corrupt_over_a_restart_and_the_good_one_is_not_trimmed_for_it() -> None:
+    """Guarantee 4, FAULTS 19: what a reader found is in the catalog, or two bad copies would crowd out the good one."""
+    world = lab(keepers=3, replicas=2)
+    version = world.store("a.mp4")
+    world.register("keeper-3", version)
+    world.bad("a.mp4", "keeper-1")
+    world.bad("a.mp4", "keeper-2")
+
+    world.start_master(at=100.0)
+    for keeper in ("keeper-1", "keeper-2", "keeper-3"):
+        world.register(keeper, version)
+    said = orders(world.run(130.0))
+
+    assert world.states("a.mp4")["keeper-3"] == "valid"
+    assert {order.keeper for order in said if isinstance(order, Drop)} == {"keeper-1", "keeper-2"}
 
 
 def test_a_stored_report_repeated_does_not_make_a_corrupt_replica_good() -> None:

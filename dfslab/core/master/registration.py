@@ -120,13 +120,15 @@ def _believe_replica(
             out.record(PutReplica(version.id, keeper.id, stored.path))
         replicas.order_drop(state, version, keeper.id, out, cause, reason="deleted")
     elif stored.size != version.size or stored.digest != digest(version.checksums):
-        if known is None:
+        if known is None or known.path != stored.path:
             replicas.put(state, version, keeper.id, stored.path, out, cause)
         replicas.mark_corrupt(
             state, version, keeper.id, out, cause, reason="its size or checksums are not the version's"
         )
     elif known is None or known.path != stored.path or known.state is ReplicaState.DROPPING:
         replicas.put(state, version, keeper.id, stored.path, out, cause)
+        if known is not None and known.bad:
+            replicas.mark_corrupt(state, version, keeper.id, out, cause, reason="it was found bad before")
 
 
 def on_heartbeat(state: MasterState, event: Heartbeat, now: float, out: Effects) -> None:
