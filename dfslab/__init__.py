@@ -10,13 +10,26 @@
 pandas, matplotlib and ipywidgets only when a table, a picture or a widget is asked for.
 """
 
-from dfslab import cluster, samples
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from dfslab import cluster
 from dfslab.client import Client, Download
+from dfslab.core import errors
 from dfslab.core.errors import DfsError
 from dfslab.core.model import FileInfo
+
+if TYPE_CHECKING:
+    from dfslab import samples
 
 __version__ = "0.1.0"
 
 __all__ = ["Client", "DfsError", "Download", "FileInfo", "__version__", "cluster", "errors", "samples"]
 
-from dfslab.core import errors
+
+def __getattr__(name: str) -> ModuleType:
+    """Import `samples` when it is first asked for."""
+    if name == "samples":
+        return importlib.import_module("dfslab.samples")
+    raise AttributeError(f"module 'dfslab' has no attribute {name!r}")

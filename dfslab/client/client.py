@@ -7,16 +7,13 @@ import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dfslab.client.downloading import Downloading, Outcome
 from dfslab.client.master import MasterLink
 from dfslab.client.progress import Progress, ProgressArgument, progress_of
 from dfslab.client.results import Download
 from dfslab.client.source import Source, Uploadable
 from dfslab.client.target import Target, target_path
-from dfslab.client.uploading import Uploading
-from dfslab.core.download import Fetched
 from dfslab.core.errors import DownloadFailed, InvalidName, InvalidOption
 from dfslab.core.model import Address, FileInfo, Holder, Location, Version
 from dfslab.core.names import check_name
@@ -27,6 +24,10 @@ from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.data_client import DataClient
 from dfslab.runtime.wire import address_from, file_info_from
+
+if TYPE_CHECKING:
+    from dfslab.client.downloading import Outcome
+    from dfslab.core.download import Fetched
 
 MAX_TRIES = 4
 Files = list[FileInfo]
@@ -124,6 +125,8 @@ class Client:
         MasterUnavailable
             The master did not answer.
         """
+        from dfslab.client.uploading import Uploading  # with the first upload, not with `import dfslab`
+
         with Source(source) as opened:
             file_name = _upload_name(opened, name)
             with progress_of(progress, f"upload {file_name}", opened.size) as tell:
@@ -229,6 +232,8 @@ class Client:
     def _fetch_once(
         self, name: str, location: Location, policy: Any, target: Target, tell: Progress, cause: str
     ) -> Outcome:
+        from dfslab.client.downloading import Downloading  # with the first download, not with `import dfslab`
+
         version = location.version
         target.reserve(version.size)
         cause = self._note(

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dfslab.core.download import Fetched
 from dfslab.core.pretty import size_text, table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from dfslab.core.download import Fetched
 
 CHUNK_COLUMNS = {
     "keeper": "string",
