@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dfslab.core.errors import UnknownKeeper, WrongState
 from dfslab.core.liveness import Liveness
@@ -16,8 +16,10 @@ from dfslab.core.model import Address
 from dfslab.core.trace import Kind, Tracer
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.keeper_node import KeeperNode, KeeperSettings
-from dfslab.runtime.master_node import MasterNode, MasterSettings
 from dfslab.runtime.recorder import Recorder
+
+if TYPE_CHECKING:
+    from dfslab.runtime.master_node import MasterNode, MasterSettings
 
 
 class NodeState(enum.StrEnum):
@@ -67,7 +69,7 @@ class Nodes:
         self._lock = threading.RLock()
         self._slots: dict[str, _Slot] = {}
         self._last_number = 0
-        self.master = MasterNode(settings, clock, recorder.add)
+        self.master = self._start_master(settings)
         self._master_settings = replace(settings, port=self.master.address.port)
         self.master_state = NodeState.RUNNING
 
@@ -199,6 +201,11 @@ class Nodes:
         if self.master_state is not NodeState.RUNNING:
             raise WrongState(node="master", state=self.master_state, advice=f"{why}; restart_master() first")
 
+    def _start_master(self, settings: MasterSettings) -> MasterNode:
+        from dfslab.runtime.master_node import MasterNode  # with the first start, not with `import dfslab`
+
+        return MasterNode(settings, self._clock, self._recorder.add)
+
     def kill_master(self) -> None:
         """Crash the master."""
         with self._lock:
@@ -216,7 +223,7 @@ class Nodes:
                 raise WrongState(node="master", state=self.master_state, advice="kill_master() it first")
             self.note("restart", "master")
             self.master.join()  # in case the kill was interrupted
-            self.master = MasterNode(self._master_settings, self._clock, self._recorder.add)
+            self.master = self._start_master(self._master_settings)
             self.master_state = NodeState.RUNNING
 
     # -- all of them --------------------------------------------------------------------------

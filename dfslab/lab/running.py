@@ -9,6 +9,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dfslab.client import Client
 from dfslab.core.errors import CatalogDamaged, ClusterClosed, InvalidOption, WrongDirectory
@@ -17,9 +18,11 @@ from dfslab.lab.nodes import Nodes, NodeState
 from dfslab.lab.plan import Plan
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.keeper_node import KeeperSettings
-from dfslab.runtime.master_node import MasterSettings
 from dfslab.runtime.recorder import Recorder
 from dfslab.runtime.storage import read_identity, write_identity
+
+if TYPE_CHECKING:
+    from dfslab.runtime.master_node import MasterSettings
 
 MIN_TOKEN_LENGTH = 32
 
@@ -70,6 +73,8 @@ class Running:
         return plan.root.resolve()
 
     def _master_settings(self, plan: Plan) -> MasterSettings:
+        from dfslab.runtime.master_node import MasterSettings  # with the first start, not with `import dfslab`
+
         return MasterSettings(
             directory=self.root / "master",
             token=self.token,

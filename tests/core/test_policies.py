@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
 from dfslab.core.blocks import Chunk
-from dfslab.core.errors import InvalidOption
+from dfslab.core.errors import InvalidOption, PolicyFailed
+from dfslab.core.liveness import Liveness
 from dfslab.core.policies import POLICIES, Policies, resolve
 from dfslab.core.policies.chunk_scheduler import InFlight, WorkStealing
 from dfslab.core.policies.failure_detector import TimeoutDetector
 from dfslab.core.policies.placement import Balanced, KeeperLoad
 from dfslab.core.policies.repair_order import FewestCopiesFirst, Shortage
+from dfslab.core.trace import Kind
+
+from .worlds import Copy, InOrder, Refused, lab, orders, value_of
 
 CHUNKS = tuple(Chunk(index, index * 10, 10) for index in range(4))
 
@@ -141,6 +146,62 @@ def test_a_class_or_an_object_of_ones_own_is_taken() -> None:
 
     assert isinstance(resolve("placement", Last), Last)
     assert resolve("placement", mine) is mine
+
+
+class Faulty:
+    """A placement, an order and a detector that fail while `broken`."""
+
+    broken = True
+
+    def choose(self, candidates: Sequence[KeeperLoad], size: int, rng: random.Random) -> str:
+        return "keeper-99" if Faulty.broken else candidates[0].keeper
+
+    def key(self, shortage: Shortage) -> tuple[float, ...]:
+        raise ZeroDivisionError("no key")
+
+    def heard(self, keeper: str, now: float) -> None:
+        raise KeyError(keeper)
+
+    def forget(self, keeper: str) -> None:
+        pass
+
+    def is_overdue(self, keeper: str, now: float) -> bool:
+        raise KeyError(keeper)
+
+
+def test_a_placement_that_fails_is_named_in_the_trace_once_and_copies_go_on_when_it_is_mended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A student's policy may fail at every scan; the master lives on, and says so once."""
+    monkeypatch.setattr(Faulty, "broken", False)
+    world = lab(keepers=2, replicas=2, policies=Policies.of(placement=Faulty()))
+    slot = value_of(world.begin("a.mp4"))
+    monkeypatch.setattr(Faulty, "broken", True)
+    world.finish(slot)
+
+    assert orders(world.run(60.0)) == []
+    failures = [event for event in world.trace.events() if event.kind is Kind.NODE_ERROR]
+    assert ["it chose 'keeper-99', which is not a candidate" in event.detail["reason"] for event in failures] == [True]
+    assert world.begin("b.mp4") == [Refused(world.request, PolicyFailed)]
+    assert world.scan() == [Refused(world.request, PolicyFailed)]
+    assert world.scan(dry_run=True) == [Refused(world.request, PolicyFailed)]
+
+    monkeypatch.setattr(Faulty, "broken", False)
+    assert orders(world.run(80.0)) == [Copy(slot.version, "keeper-1", "keeper-2")]
+
+
+@pytest.mark.parametrize("kind", ["repair_order", "failure_detector"])
+def test_an_order_or_a_detector_that_fails_stops_nothing_else(kind: str) -> None:
+    world = lab(keepers=2, replicas=2, policies=Policies.of(**{"placement": InOrder(), kind: Faulty()}))  # type: ignore[arg-type]
+
+    world.upload("a.mp4")
+    world.run(30.0)
+
+    failures = {event.detail["reason"] for event in world.trace.events() if event.kind is Kind.NODE_ERROR}
+    assert failures
+    assert all(kind in reason for reason in failures)
+    assert world.master.stat("a.mp4").holders[0] == "keeper-1"
+    assert [world.liveness(keeper) for keeper in ("keeper-1", "keeper-2")] == [Liveness.ALIVE] * 2
 
 
 def test_a_fresh_set_of_policies_remembers_nothing_of_an_earlier_run() -> None:

@@ -504,6 +504,35 @@ def test_a_keeper_that_returns_while_its_drop_is_out_counts_again_and_the_surplu
     assert len(orders(world.tick(at=20.0))) == 1
 
 
+def test_a_drop_that_was_not_confirmed_is_taken_back_when_its_replica_is_needed_after_all() -> None:
+    """Guarantee 4, FAULTS 23: the order was lost, then the others died: it is the last good copy now."""
+    world, version = surplus_world()
+    (drop,) = orders(world.run(10.0))
+    assert isinstance(drop, Drop)
+    others = [keeper for keeper in world.states("a.mp4") if keeper != drop.keeper]
+
+    said = world.run(60.0, silent=others)
+
+    assert orders(said) == []
+    assert [world.liveness(keeper) for keeper in others] == [Liveness.DEAD] * 3
+    assert world.states("a.mp4")[drop.keeper] == "valid"
+    assert world.master.stat("a.mp4").holders == (drop.keeper,)
+    assert copies(world.register("keeper-9")) == [Copy(version.id, drop.keeper, "keeper-9")]
+
+
+def test_the_drop_of_a_bad_replica_is_held_back_when_no_good_one_is_left() -> None:
+    """Guarantee 4: some of its blocks may be good."""
+    world = lab(keepers=3)
+    version = world.store("a.mp4")
+    assert orders(world.bad("a.mp4", "keeper-1")) == [Drop(version.id, "keeper-1")]
+
+    said = world.run(60.0, silent=["keeper-2", "keeper-3"])
+
+    assert orders(said) == []
+    assert world.states("a.mp4")["keeper-1"] == "corrupt"
+    assert [holder.keeper for holder in world.master.locate("a.mp4").holders] == ["keeper-1"]
+
+
 def test_a_stored_report_repeated_after_a_drop_was_ordered_does_not_make_the_replica_count_again() -> None:
     """FAULTS 39: the keeper is deleting it; a late repetition of step 4 is no new replica."""
     world, version = surplus_world()
@@ -700,15 +729,28 @@ def test_a_bad_replica_reported_twice_or_of_a_stranger_is_no_news() -> None:
         assert world.kinds() == []
 
 
-def test_dropped_replicas_of_strangers_are_no_news() -> None:
+def test_a_keepers_word_that_a_replica_is_gone_is_believed_although_nobody_ordered_it() -> None:
+    """An order that was taken back may have been obeyed before; what is gone must not count."""
+    world = lab(keepers=4)
+    version = world.store("a.mp4")
+
+    assert world.dropped(Drop(version.id, "keeper-2")) == [
+        AppendCatalog((ForgetReplica(version.id, "keeper-2"),)),
+        Reply(world.request, None),
+        Copy(version.id, "keeper-1", "keeper-2"),
+    ]
+
+
+def test_a_word_of_an_earlier_incarnation_or_of_a_stranger_is_no_news() -> None:
     world = lab(keepers=3)
     version = world.store("a.mp4")
 
-    assert world.dropped(Drop(version.id, "keeper-2")) == [Reply(world.request, None)]
-    assert world.states("a.mp4")["keeper-2"] == "valid", "nobody ordered that; a report will tell"
-    assert world.ask(lambda request: events.ReplicaDropped(request, "keeper-99", 1, "v1")) == [
-        Reply(world.request, None)
-    ]
+    for keeper, incarnation in (("keeper-2", 0), ("keeper-99", 1)):
+        said = world.ask(
+            lambda request, k=keeper, n=incarnation: events.ReplicaDropped(request, k, n, version.id)  # type: ignore[misc]
+        )
+        assert said == [Reply(world.request, None)]
+    assert len(world.states("a.mp4")) == 3
 
 
 # -- decommissioning ----------------------------------------------------------------------------

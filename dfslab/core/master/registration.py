@@ -125,10 +125,10 @@ def _believe_replica(
         replicas.mark_corrupt(
             state, version, keeper.id, out, cause, reason="its size or checksums are not the version's"
         )
-    elif known is None or known.path != stored.path or known.state is ReplicaState.DROPPING:
+    elif known is None:
         replicas.put(state, version, keeper.id, stored.path, out, cause)
-        if known is not None and known.bad:
-            replicas.mark_corrupt(state, version, keeper.id, out, cause, reason="it was found bad before")
+    elif known.path != stored.path or known.state is ReplicaState.DROPPING:
+        replicas.put_back(state, version, known, stored.path, out, cause)
 
 
 def on_heartbeat(state: MasterState, event: Heartbeat, now: float, out: Effects) -> None:

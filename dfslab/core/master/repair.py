@@ -51,11 +51,15 @@ def _propose(
         return []
 
 
-def run_scan(state: MasterState, now: float, out: Effects) -> list[PlannedAction]:
-    """Do one replication scan: copies, drops, and what keepers have not confirmed; return what was ordered."""
+def run_scan(state: MasterState, now: float, out: Effects, *, asked: bool = False) -> list[PlannedAction]:
+    """Do one replication scan: copies, drops, and what keepers have not confirmed; return what was ordered.
+
+    A policy that fails is named to whoever `asked`, else in the trace.
+    """
     for short in state.short.values():
         short.not_before = min(short.not_before, now)
-    planned, drops, again = propose(state, now), propose_drops(state, now), list(state.unconfirmed_drops)
+    planned = propose(state, now) if asked else _propose(state, now, out)
+    drops, again = propose_drops(state, now), list(state.unconfirmed_drops)
     cause = out.note(
         Kind.SCAN, short=len(state.short), surplus=len(state.surplus), copies=len(planned), drops=len(drops)
     )
@@ -66,10 +70,21 @@ def run_scan(state: MasterState, now: float, out: Effects) -> list[PlannedAction
         replicas.order_drop(state, version, action.target, out, cause, reason=action.reason)
         reassess(state, version.id, now)
     for version_id, keeper_id in again:
-        replicas.send_drop(state, version_id, keeper_id, out, cause)
+        _drop_again(state, version_id, keeper_id, now, out, cause)
     _collect_orphans(state, now, out, cause)
     _report_degraded(state, out, cause)
     return planned + drops
+
+
+def _drop_again(state: MasterState, version_id: str, keeper_id: str, now: float, out: Effects, cause: str) -> None:
+    """Repeat an order that was not confirmed, or take it back when too few good copies are left meanwhile."""
+    version, row = state.table.versions[version_id], state.table.replicas(version_id)[keeper_id]
+    wanted = 1 if row.bad else state.options.replicas
+    if version.deleted or state.live_copies(version_id) >= wanted:
+        replicas.send_drop(state, version_id, keeper_id, out, cause)
+    elif state.safe_until is None:
+        replicas.put_back(state, version, row, row.path, out, cause)
+        reassess(state, version_id, now, cause)
 
 
 def _collect_orphans(state: MasterState, now: float, out: Effects, cause: str) -> None:
@@ -95,7 +110,7 @@ def on_scan(state: MasterState, event: Scan, now: float, out: Effects) -> None:
         planned = propose(state, math.inf) + propose_drops(state, now)  # a scan waits out no failed copy's pause
         state.rng.setstate(rng_state)
     else:
-        planned = run_scan(state, now, out)
+        planned = run_scan(state, now, out, asked=True)
     out.reply(event.request, planned)
 
 
@@ -136,8 +151,9 @@ def on_replica_dropped(state: MasterState, event: ReplicaDropped, now: float, ou
     row = state.table.replica(event.version, event.keeper)
     if keeper is not None and keeper.incarnation == event.incarnation:
         state.orphans.pop((event.keeper, event.version), None)
-        if row is not None and row.state is ReplicaState.DROPPING:
+        if row is not None:
             replicas.forget(state, event.version, event.keeper, out, cause="")
+            reassess(state, event.version, now)
             state.replan = True
     out.reply(event.request, None)
 

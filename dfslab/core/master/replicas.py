@@ -23,6 +23,13 @@ def put(state: MasterState, version: Version, keeper_id: str, path: str, out: Ef
     return out.note(Kind.REPLICA_RECORDED, version=version, peer=keeper_id, bytes=version.size, cause=cause, path=path)
 
 
+def put_back(state: MasterState, version: Version, row: Replica, path: str, out: Effects, cause: str) -> None:
+    """Let a replica count again that was to be dropped or has moved, unless it was found bad before."""
+    put(state, version, row.keeper, path, out, cause)
+    if row.bad:
+        mark_corrupt(state, version, row.keeper, out, cause, reason="it was found bad before")
+
+
 def forget(state: MasterState, version_id: str, keeper_id: str, out: Effects, cause: str) -> None:
     """Remove a replica from the table, and a deleted version with its last one."""
     version = state.table.versions[version_id]
