@@ -18,6 +18,7 @@ from dfslab import cluster
 from dfslab.client import Client, Download
 from dfslab.core import errors
 from dfslab.core.errors import DfsError
+from dfslab.core.links import Link
 from dfslab.core.model import FileInfo
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Client", "DfsError", "Download", "FileInfo", "__version__", "cluster", "errors", "samples"]
+__all__ = ["Client", "DfsError", "Download", "FileInfo", "Link", "__version__", "cluster", "errors", "samples"]
 
 
 def __getattr__(name: str) -> ModuleType:

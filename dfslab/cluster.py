@@ -7,13 +7,14 @@ import threading
 from types import TracebackType
 
 from dfslab.core.errors import InvalidOption
+from dfslab.core.links import Link
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
 from dfslab.lab import at_exit
 from dfslab.lab.faults import Faults
 from dfslab.lab.files import Files
 from dfslab.lab.looks import Looks
-from dfslab.lab.plan import Plan, check_cluster_name, check_n, check_port, check_root, check_seed
+from dfslab.lab.plan import Plan, check_cluster_name, check_link, check_n, check_port, check_root, check_seed
 from dfslab.lab.steering import Steering
 
 _running: dict[str, Cluster] = {}
@@ -31,6 +32,7 @@ def start(
     heartbeat_timeout_s: float = 3.0,
     replication_interval_s: float = 10.0,
     repair: str = "eager",
+    link: Link | None = None,
     isolation: str = "thread",
     placement: object = "balanced",
     failure_detector: object = "timeout",
@@ -63,6 +65,9 @@ def start(
         Heartbeat period, silence after which a keeper is dead, period of the replication scan.
     repair : {"eager", "scan"}
         Repair at once after a commit and a death, or only by the periodic scan.
+    link : dfslab.Link, optional
+        Each keeper's emulated network card, such as `dfslab.Link(rate_mb_s=20, delay_ms=5)`; by default
+        as fast as the machine. `cluster.set_link` changes it, also the master's and the client's.
     isolation : {"thread"}
         Each node is a set of threads of this process.
     placement, failure_detector, repair_order, chunk_scheduler : str, class or object
@@ -116,6 +121,8 @@ def start(
         check_seed(seed),
         host,
         check_port(port),
+        speed,
+        check_link(link),
     )
     if isolation != "thread":
         reason = (

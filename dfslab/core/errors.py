@@ -496,6 +496,36 @@ class WaitTimedOut(DfsError, TimeoutError):
         )
 
 
+class TooManyFaults(DfsError, ValueError):
+    """More nodes would be broken at once than the replicas can stand; nothing was done."""
+
+    status = Status.FAILED_PRECONDITION
+
+    def __init__(self, *, action: str, broken: Sequence[str], limit: int) -> None:
+        super().__init__(
+            f"{action} is refused: {', '.join(broken)} would be broken at once, and with {limit + 1} replicas only "
+            f"{limit} may be without losing sight of a file; nothing was done: heal one first, or pass force=True",
+            action=action,
+            broken=list(broken),
+            limit=limit,
+        )
+
+
+class TraceUnreadable(DfsError, ValueError):
+    """A saved trace can't be read; nothing was changed."""
+
+    status = Status.DATA_LOSS
+
+    def __init__(self, *, path: str, line: int, field: str, reason: str) -> None:
+        super().__init__(
+            f"{path}, line {line}, field {field!r}: {reason}; nothing was changed",
+            path=path,
+            line=line,
+            field=field,
+            reason=reason,
+        )
+
+
 class SamplesMissing(DfsError, FileNotFoundError):
     """The sample videos are in neither the installed package nor a checkout."""
 

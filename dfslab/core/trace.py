@@ -44,6 +44,7 @@ class Kind(enum.StrEnum):
     UPLOAD_RETRIED = "upload_retried"
     UPLOAD_DONE = "upload_done"
     UPLOAD_FAILED = "upload_failed"
+    PROGRESS = "progress"
 
     DOWNLOAD_REQUESTED = "download_requested"
     DOWNLOAD_STARTED = "download_started"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfslab.core.errors import InvalidOption
-from dfslab.core.history import Table
 from dfslab.lab.nodes import NodeState
 from dfslab.lab.running import Running
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dfslab.views.looking import Looking
     from dfslab.views.plots import Plots
 
 
@@ -23,51 +22,35 @@ class Looks(Running):
 
         `at` asks for a past moment, in seconds since the cluster started.
         """
-        self._check_open()
-        from dfslab.views import tables
-
-        return tables.lookup_table(self._table(at))
+        return self._looking().lookup_table(at)
 
     def keepers(self, at: float | None = None) -> pd.DataFrame:
         """Return one row a keeper; see `dfslab.views.tables.keepers`."""
-        self._check_open()
-        from dfslab.views import tables
+        return self._looking().keepers(at)
 
-        return tables.keepers(self._table(at))
-
-    def files(self) -> pd.DataFrame:
+    def files(self, at: float | None = None) -> pd.DataFrame:
         """Return one row a file; see `dfslab.views.tables.files`."""
-        self._check_open()
-        from dfslab.views import tables
-
-        return tables.files(self._recorder.table(), self._options.replicas)
+        return self._looking().files(at)
 
     def events(self) -> pd.DataFrame:
         """Return the trace, one row an event; see `dfslab.views.tables.events`."""
-        self._check_open()
-        from dfslab.views import tables
-
-        return tables.events(self._recorder.events())
+        return self._looking().events()
 
     def transfers(self) -> pd.DataFrame:
         """Return one row an upload, download or copy; see `dfslab.views.tables.transfers`."""
-        self._check_open()
-        from dfslab.views import tables
-
-        return tables.transfers(self._recorder.events())
-
-    def _table(self, at: float | None) -> Table:
-        if at is not None and not 0 <= at <= self._clock.now():
-            raise InvalidOption(option="at", value=str(at), reason=f"the cluster has run {self._clock.now():.1f} s")
-        return self._recorder.table(at)
+        return self._looking().transfers()
 
     @property
     def plot(self) -> Plots:
         """The pictures: `plot.lookup_table()`, `plot.replication_timeline()`, `plot.download_throughput()`."""
-        self._check_open()
-        from dfslab.views.plots import Plots
+        return self._looking().plot
 
-        return Plots(self._recorder.events, self._recorder.table, self._clock.now, self._options.replicas)
+    def _looking(self) -> Looking:
+        self._check_open()
+        from dfslab.views.looking import Looking
+        from dfslab.views.source import Source
+
+        return Looking(Source(self._recorder.events, self._recorder.table, self._clock.now, self.setup))
 
     def __repr__(self) -> str:
         if self._closed:

@@ -16,6 +16,7 @@ from dfslab.core.model import Address
 from dfslab.core.trace import Kind, Tracer
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.keeper_node import KeeperNode, KeeperSettings
+from dfslab.runtime.network import Network
 from dfslab.runtime.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -62,9 +63,11 @@ class Nodes:
         keeper_settings: Callable[[int, Address], KeeperSettings],
         clock: Clock,
         recorder: Recorder,
+        tracer: Tracer,
+        network: Network,
     ) -> None:
-        self._root, self._clock, self._recorder = root, clock, recorder
-        self._tracer = Tracer("lab", "1")
+        self._root, self._clock, self._recorder, self._tracer = root, clock, recorder, tracer
+        self.network = network
         self._keeper_settings = keeper_settings
         self._lock = threading.RLock()
         self._slots: dict[str, _Slot] = {}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dfslab.client.target import expand
 from dfslab.core.errors import InvalidOption
+from dfslab.core.links import Link
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
+from dfslab.core.setup import Setup
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -27,6 +29,13 @@ class Plan:
     seed: int | None
     host: str
     port: int
+    speed: float = 1.0
+    link: Link = field(default_factory=Link)
+
+    @property
+    def setup(self) -> Setup:
+        """What the trace says of it."""
+        return Setup(name=self.name, n=self.n, options=self.options, speed=self.speed, link=self.link)
 
 
 def check_n(n: int, replicas: int) -> int:
@@ -67,3 +76,12 @@ def check_cluster_name(name: str) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidOption(option="name", value=repr(name), reason="it must be letters, digits, '-', '_' and '.'")
     return name
+
+
+def check_link(link: Link | None) -> Link:
+    """Return a link, the plain one for None; raise InvalidOption for what is none."""
+    if link is None:
+        return Link()
+    if not isinstance(link, Link):
+        raise InvalidOption(option="link", value=repr(link), reason="it must be a dfslab.Link, or None")
+    return link

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from dfslab.client import Client
 from dfslab.core.errors import CatalogDamaged, ClusterClosed, InvalidOption, WrongDirectory
 from dfslab.core.model import Address
+from dfslab.core.trace import Kind, Tracer
 from dfslab.lab.nodes import Nodes, NodeState
 from dfslab.lab.plan import Plan
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.keeper_node import KeeperSettings
+from dfslab.runtime.network import Network
 from dfslab.runtime.recorder import Recorder
 from dfslab.runtime.storage import read_identity, write_identity
 
@@ -32,7 +34,7 @@ class Running:
 
     def __init__(self, plan: Plan) -> None:
         self.name = plan.name
-        self._options, self._seed = plan.options, plan.seed
+        self._options, self._seed, self.setup = plan.options, plan.seed, plan.setup
         self._is_temporary = plan.root is None
         self._closing = self._closed = False
         self._close_lock = threading.Lock()
@@ -43,8 +45,18 @@ class Running:
             self._clock = Clock()
             self._recorder = Recorder(self.root / "trace.jsonl")
             undo.callback(self._recorder.close)
+            self._tracer = Tracer("lab", secrets.token_hex(2))
+            self._recorder.add(self._tracer.event(Kind.CLUSTER_STARTED, self._clock.now(), **self.setup.as_detail()))
+            self._network = Network(plan.seed)
+            undo.callback(self._network.close)
             self._nodes = Nodes(
-                self.root, self._master_settings(plan), self._keeper_settings(plan), self._clock, self._recorder
+                self.root,
+                self._master_settings(plan),
+                self._keeper_settings(plan),
+                self._clock,
+                self._recorder,
+                self._tracer,
+                self._network,
             )
             undo.callback(self._nodes.close)
             for _ in range(plan.n):
@@ -127,6 +139,7 @@ class Running:
                 return
             self._closing = True
             self._client.close()
+            self._network.close()
             self._nodes.close()
             self._recorder.close()
             if self._is_temporary:

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from dfslab.core.history import Table
+from dfslab.core.options import Options
+from dfslab.core.setup import Setup
 from dfslab.core.trace import Kind, Trace, TraceEvent, Tracer
 from dfslab.views.plots import Plots
+from dfslab.views.source import Source
 
 MB = 1_000_000
 
@@ -108,6 +111,10 @@ class Story:
         trace.extend(self.events)
         return trace
 
-    def plots(self, replicas: int = 3, capacity: int = 10_000) -> Plots:
+    def source(self, replicas: int = 3, capacity: int = 10_000, **setup: Any) -> Source:
         trace = self.trace(capacity)
-        return Plots(trace.events, trace.table, lambda: self.now, replicas)
+        options = Options(replicas=replicas)
+        return Source(trace.events, trace.table, lambda: self.now, Setup(options=options, **setup))
+
+    def plots(self, replicas: int = 3, capacity: int = 10_000) -> Plots:
+        return Plots(self.source(replicas, capacity))

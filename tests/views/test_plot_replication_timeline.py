@@ -13,6 +13,7 @@ from dfslab.core.errors import NoSuchFile
 from dfslab.core.trace import TraceEvent
 from dfslab.views.plots import Plots
 from dfslab.views.plots.replication_timeline import APART, MAX_LINES
+from dfslab.views.source import Source
 
 from .looks import boxes, draw, fault_labels, legend_is_beside, legend_texts, overlaps, texts
 from .story import Story
@@ -173,7 +174,7 @@ def test_events_that_fall_out_of_the_trace_while_it_is_read_are_counted_in_once(
         late.events.clear()
         return before
 
-    ax = Plots(events, trace.table, lambda: 22.0, 3).replication_timeline()
+    ax = Plots(Source(events, trace.table, lambda: 22.0)).replication_timeline()
     assert trace.dropped
     assert legend_texts(ax) == ["goal: 3 copies", "a.mp4", "b.mp4", "late"]
 

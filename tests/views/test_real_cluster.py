@@ -14,6 +14,7 @@ from dfslab.core.history import Table
 from dfslab.core.trace import TraceEvent
 from dfslab.views import tables
 from dfslab.views.plots import Plots
+from dfslab.views.source import Source
 
 from .looks import draw, fault_labels, legend_texts
 
@@ -36,7 +37,7 @@ class Scene:
 
     @property
     def plots(self) -> Plots:
-        return Plots(lambda: self.events, lambda at=None: Table() if at else self.table, lambda: self.now, 3)
+        return Plots(Source(lambda: self.events, lambda at=None: Table() if at else self.table, lambda: self.now))
 
     @property
     def transfers(self) -> pd.DataFrame:

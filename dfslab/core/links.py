@@ -1,0 +1,193 @@
+"""Emulated links: what every node's network card may carry, what a path between two nodes does, and who is cut off.
+
+Only arithmetic and tables: `dfslab.runtime.network` does the waiting. A rate belongs to a node, one
+token bucket each direction, shared by all its connections; delay, jitter and loss belong to a path,
+which is both ends' links together unless the pair has its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from dfslab.core.errors import InvalidOption
+
+BURST_S = 0.02
+"""How much of a bucket may be saved up, as time: what a sleep overshoots is caught up within it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Link:
+    """A node's emulated network card; `Link()` is as fast as the machine.
+
+    Attributes
+    ----------
+    rate_mb_s : float or None
+        MB/s (10^6 bytes) of file bytes in each direction, for all connections together; None: unlimited.
+    delay_ms : float
+        Time that each message takes on its way, one way, milliseconds.
+    jitter_ms : float
+        The delay varies by up to so much, up or down, evenly spread; at most `delay_ms`.
+    loss : float
+        Chance, 0 to 1, that a request on the data plane ends in a connection reset somewhere in its middle.
+
+    Raises
+    ------
+    InvalidOption
+        Naming the field that is out of its range.
+    """
+
+    rate_mb_s: float | None = None
+    delay_ms: float = 0.0
+    jitter_ms: float = 0.0
+    loss: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.rate_mb_s is not None and not (_is_number(self.rate_mb_s) and self.rate_mb_s > 0):
+            raise _refused("rate_mb_s", self.rate_mb_s, "it must be a number above 0, or None for no limit")
+        for name in ("delay_ms", "jitter_ms"):
+            if not (_is_number(getattr(self, name)) and getattr(self, name) >= 0):
+                raise _refused(name, getattr(self, name), "it must be a number of milliseconds, 0 or more")
+        if not (_is_number(self.loss) and 0 <= self.loss <= 1):
+            raise _refused("loss", self.loss, "it must be a chance between 0 and 1")
+        if self.jitter_ms > self.delay_ms:
+            reason = f"it can't be more than delay_ms={self.delay_ms:g}: nothing arrives before it was sent"
+            raise _refused("jitter_ms", self.jitter_ms, reason)
+
+    def changed(self, changes: Mapping[str, Any]) -> Link:
+        """Return this link with some of its fields changed; raise InvalidOption for a field that it does not have."""
+        known = [one.name for one in fields(self)]
+        for name, value in changes.items():
+            if name not in known:
+                raise _refused(name, value, f"a link has {', '.join(known)}")
+        return replace(self, **changes)
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the fields as plain JSON values."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @property
+    def is_plain(self) -> bool:
+        """True when it changes nothing."""
+        return self == Link()
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _refused(name: str, value: object, reason: str) -> InvalidOption:
+    return InvalidOption(option=name, value=repr(value), reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What a message meets from one node to another: seconds, seconds, a chance."""
+
+    delay_s: float = 0.0
+    jitter_s: float = 0.0
+    loss: float = 0.0
+
+
+class Bucket:
+    """A token bucket that says when bytes may pass, in the order in which they ask.
+
+    It keeps the time at which everything granted so far has passed (the generic cell rate algorithm,
+    ITU-T I.371): a grant takes `count / rate` seconds behind that time. An idle bucket saves up
+    `BURST_S` seconds at most.
+    """
+
+    def __init__(self) -> None:
+        self._free_at = -math.inf
+
+    def reserve(self, count: int, rate_mb_s: float, now: float) -> float:
+        """Grant `count` bytes and return the time at which they have passed, seconds."""
+        self._free_at = max(self._free_at, now - BURST_S) + count / (rate_mb_s * 1e6)
+        return self._free_at
+
+
+class LinkTable:
+    """The links of every node and pair, and which nodes can't reach which."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[str, Link] = {}
+        self._pairs: dict[tuple[str, str], Link] = {}
+        self._cuts: dict[tuple[str, str], None] = {}
+        self._muted: dict[str, None] = {}
+
+    def link(self, node: str) -> Link:
+        """Return a node's link."""
+        return self._nodes.get(node, _PLAIN)
+
+    def set_link(self, node: str, link: Link) -> None:
+        """Give a node another link."""
+        self._nodes[node] = link
+
+    def pair(self, a: str, b: str) -> Link | None:
+        """Return what two nodes have between them in place of both their links' delay and loss, or None."""
+        return self._pairs.get(_pair(a, b))
+
+    def set_pair(self, a: str, b: str, link: Link | None) -> None:
+        """Give two nodes a delay and a loss of their own, both ways; None takes them away. A rate belongs to a node."""
+        if link is None:
+            self._pairs.pop(_pair(a, b), None)
+            return
+        if link.rate_mb_s is not None:
+            reason = "a rate belongs to a node, not to a pair: set it with set_link(node, rate_mb_s=...)"
+            raise _refused("rate_mb_s", link.rate_mb_s, reason)
+        self._pairs[_pair(a, b)] = link
+
+    def path(self, a: str, b: str) -> Path:
+        """Return what a message from `a` to `b` meets: the delays of both links add up, and either may lose it."""
+        between = self._pairs.get(_pair(a, b))
+        if between is not None:
+            return Path(between.delay_ms / 1e3, between.jitter_ms / 1e3, between.loss)
+        one, other = self.link(a), self.link(b)
+        return Path(
+            (one.delay_ms + other.delay_ms) / 1e3,
+            (one.jitter_ms + other.jitter_ms) / 1e3,
+            1.0 - (1.0 - one.loss) * (1.0 - other.loss),
+        )
+
+    def cut(self, a: Iterable[str], b: Iterable[str], *, one_way: bool = False) -> None:
+        """Let nothing pass from any of `a` to any of `b`, nor back unless `one_way`."""
+        targets = list(b)
+        for source in a:
+            for target in targets:
+                self._cuts[source, target] = None
+                if not one_way:
+                    self._cuts[target, source] = None
+
+    def heal(self) -> None:
+        """Let everything pass again."""
+        self._cuts.clear()
+
+    def is_cut(self, a: str, b: str) -> bool:
+        """Return True when nothing passes from `a` to `b`."""
+        return (a, b) in self._cuts
+
+    def mute(self, node: str, *, muted: bool = True) -> None:
+        """Have every heartbeat of a node get lost on its way, or arrive again."""
+        if muted:
+            self._muted[node] = None
+        else:
+            self._muted.pop(node, None)
+
+    def is_muted(self, node: str) -> bool:
+        """Return True while a node's heartbeats get lost."""
+        return node in self._muted
+
+    @property
+    def is_plain(self) -> bool:
+        """True when the network does nothing to anybody, as on most days."""
+        links = [*self._nodes.values(), *self._pairs.values()]
+        return not self._cuts and not self._muted and not self._pairs and all(link.is_plain for link in links)
+
+
+_PLAIN = Link()
+
+
+def _pair(a: str, b: str) -> tuple[str, str]:
+    return (a, b) if a <= b else (b, a)

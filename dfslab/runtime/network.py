@@ -1,0 +1,285 @@
+"""The emulated network: every node's `Nic` waits here as its link, a path or a partition has it.
+
+Each end paces its own side: a sender before its bytes leave, a receiver after they came, so that TCP's
+own flow control carries a slow receiver back to the sender. A network that is plain costs one look at a flag.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from dfslab.core.links import Bucket, Link, LinkTable
+from dfslab.runtime.gate import Gate
+
+QUANTUM_S = 0.005
+"""What passes at a time is so long, so that the connections of a node share its rate evenly."""
+MIN_QUANTUM_BYTES = 4 * 1024
+MAX_QUANTUM_BYTES = 256 * 1024
+
+
+def _never() -> bool:
+    return False
+
+
+class Network:
+    """The links between the nodes of one cluster, as they are at the moment. Safe to use from all threads.
+
+    Parameters
+    ----------
+    seed : int, optional
+        Makes jitter and loss repeatable, as far as the order of messages is.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.is_plain = True
+        self._table = LinkTable()
+        self._rng = random.Random(seed)
+        self._changed = threading.Condition()
+        self._buckets: dict[tuple[str, bool], Bucket] = {}
+        self._posts: list[tuple[float, int, Callable[[], None]]] = []
+        self._post_numbers = itertools.count()
+        self._postman: threading.Thread | None = None
+        self._closed = False
+
+    # -- what the laboratory does --------------------------------------------------------------
+
+    def link(self, node: str) -> Link:
+        """Return a node's link."""
+        with self._changed:
+            return self._table.link(node)
+
+    def set_link(self, node: str, link: Link) -> None:
+        """Give a node another link."""
+        self._change(lambda: self._table.set_link(node, link))
+
+    def pair(self, a: str, b: str) -> Link | None:
+        """Return what two nodes have between them in place of their own links' delay and loss, or None."""
+        with self._changed:
+            return self._table.pair(a, b)
+
+    def set_pair(self, a: str, b: str, link: Link | None) -> None:
+        """Give two nodes a delay and a loss of their own, both ways, or take them away again."""
+        self._change(lambda: self._table.set_pair(a, b, link))
+
+    def partition(self, a: Iterable[str], b: Iterable[str], *, one_way: bool = False) -> None:
+        """Let nothing pass from any of `a` to any of `b`, nor back unless `one_way`."""
+        self._change(lambda: self._table.cut(a, b, one_way=one_way))
+
+    def heal(self) -> None:
+        """End every partition."""
+        self._change(self._table.heal)
+
+    def mute(self, node: str, *, muted: bool = True) -> None:
+        """Lose every heartbeat of a node, or no more."""
+        self._change(lambda: self._table.mute(node, muted=muted))
+
+    def is_muted(self, node: str) -> bool:
+        """Return True while a node's heartbeats get lost."""
+        with self._changed:
+            return self._table.is_muted(node)
+
+    def _change(self, change: Callable[[], None]) -> None:
+        with self._changed:
+            change()
+            self.is_plain = self._table.is_plain
+            self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Have everybody who waits look again: a node was killed, or a transfer given up."""
+        with self._changed:
+            self._changed.notify_all()
+
+    # -- what the nodes meet -------------------------------------------------------------------
+
+    def nic(self, node: str, gate: Gate | None = None) -> Nic:
+        """Return the network card of a node, which `gate` may kill or freeze."""
+        return Nic(self, node, gate)
+
+    def delay_s(self, a: str, b: str) -> float:
+        """Draw how long a message takes from `a` to `b`."""
+        with self._changed:
+            path = self._table.path(a, b)
+            return path.delay_s + (self._rng.uniform(-path.jitter_s, path.jitter_s) if path.jitter_s else 0.0)
+
+    def is_cut(self, a: str, b: str) -> bool:
+        """Return True when nothing passes from `a` to `b`."""
+        with self._changed:
+            return self._table.is_cut(a, b)
+
+    def reserve(self, node: str, count: int, *, outbound: bool) -> float:
+        """Take `count` bytes out of a node's bucket; return when they have passed, by the monotonic clock."""
+        now = time.monotonic()
+        with self._changed:
+            rate = self._table.link(node).rate_mb_s
+            if rate is None:
+                return now
+            return self._buckets.setdefault((node, outbound), Bucket()).reserve(count, rate, now)
+
+    def break_after(self, a: str, b: str, size: int) -> int | None:
+        """Draw whether a request of `size` bytes is to be broken off, and after how many bytes; None: it is not."""
+        with self._changed:
+            loss = self._table.path(a, b).loss
+            if not loss or self._rng.random() >= loss:
+                return None
+            return self._rng.randrange(max(1, size))
+
+    def wait(self, over: Callable[[], bool], deadline: float) -> bool:
+        """Wait until `over()`, which is asked again at every change, or the deadline; return whether it was over."""
+        with self._changed:
+            return self._changed.wait_for(over, max(0.0, deadline - time.monotonic()))
+
+    # -- letters that nobody waits for ---------------------------------------------------------
+
+    def post(self, delay_s: float, deliver: Callable[[], None]) -> None:
+        """Call `deliver` after a while, on the network's own thread."""
+        with self._changed:
+            if self._closed:
+                return
+            heapq.heappush(self._posts, (time.monotonic() + delay_s, next(self._post_numbers), deliver))
+            if self._postman is None:
+                self._postman = threading.Thread(target=self._deliver, name="network-post", daemon=True)
+                self._postman.start()
+            self._changed.notify_all()
+
+    def _deliver(self) -> None:
+        while True:
+            with self._changed:
+                while not self._closed and not (self._posts and self._posts[0][0] <= time.monotonic()):
+                    wait_s = self._posts[0][0] - time.monotonic() if self._posts else None
+                    self._changed.wait(wait_s)
+                if self._closed:
+                    return
+                deliver = heapq.heappop(self._posts)[2]
+            deliver()
+
+    def close(self) -> None:
+        """Deliver nothing more, and let nobody wait."""
+        with self._changed:
+            self._closed = True
+            self._posts.clear()
+            self._changed.notify_all()
+        if self._postman is not None:
+            self._postman.join()
+
+
+class Nic:
+    """One node's network card: what its threads pass with every message and every run of bytes.
+
+    A wait ends early with NodeDown when the node is killed, and with ConnectionError when the transfer
+    is `given_up`.
+
+    Parameters
+    ----------
+    network : Network
+    node : str
+    gate : Gate or None
+        The node's gate, if it is one that can be killed.
+    """
+
+    def __init__(self, network: Network, node: str, gate: Gate | None) -> None:
+        self.network, self.node, self._gate = network, node, gate
+        if gate is not None:
+            gate.enter(self, network.wake)
+
+    @property
+    def is_plain(self) -> bool:
+        """True when nothing needs to wait."""
+        return self.network.is_plain
+
+    @property
+    def is_muted(self) -> bool:
+        """True while this node's heartbeats get lost."""
+        return not self.network.is_plain and self.network.is_muted(self.node)
+
+    def connect(self, peer: str, timeout_s: float) -> None:
+        """Wait as a TCP handshake does: one round trip. Raise TimeoutError when the peer is cut off."""
+        if not self.network.is_plain:
+            self._wait_while_cut(peer, timeout_s, _never)
+            self._sleep(self.network.delay_s(self.node, peer) + self.network.delay_s(peer, self.node), _never)
+
+    def message(self, peer: str, timeout_s: float, given_up: Callable[[], bool] = _never) -> None:
+        """Wait as long as the first byte of a message on the data plane takes to the peer."""
+        if not self.network.is_plain:
+            self._wait_while_cut(peer, timeout_s, given_up)
+            self._sleep(self.network.delay_s(self.node, peer), given_up)
+
+    def pass_bytes(
+        self,
+        peer: str,
+        count: int,
+        timeout_s: float,
+        *,
+        outbound: bool,
+        given_up: Callable[[], bool] = _never,
+    ) -> None:
+        """Wait until the node's bucket lets bytes pass, to the peer if `outbound`, else from it.
+
+        Raises TimeoutError when the peer is cut off for `timeout_s`: TCP needs both directions, so
+        that a cut in either stalls a connection.
+        """
+        if not self.network.is_plain:
+            self._wait_while_cut(peer, timeout_s, given_up)
+            self._sleep_until(self.network.reserve(self.node, count, outbound=outbound), given_up)
+
+    def quantum(self, most: int) -> int:
+        """Return how many bytes to pass at a time, `most` at most."""
+        rate = None if self.network.is_plain else self.network.link(self.node).rate_mb_s
+        if rate is None:
+            return most
+        return min(most, MAX_QUANTUM_BYTES, max(MIN_QUANTUM_BYTES, int(rate * 1e6 * QUANTUM_S)))
+
+    def break_after(self, peer: str, size: int) -> int | None:
+        """Draw whether a request is to be broken off, and after how many of its bytes."""
+        return None if self.network.is_plain else self.network.break_after(self.node, peer, size)
+
+    def request(self, peer: str, deadline: float) -> None:
+        """Wait as a call on the control plane does on its way out; raise TimeoutError when it does not arrive."""
+        self._travel(self.node, peer, deadline)
+
+    def reply(self, peer: str, deadline: float) -> None:
+        """Wait as the answer to a call does on its way back; raise TimeoutError when it does not arrive."""
+        self._travel(peer, self.node, deadline)
+
+    def _travel(self, a: str, b: str, deadline: float) -> None:
+        if self.network.is_plain:
+            return
+        if not self._wait(lambda: not self.network.is_cut(a, b), deadline, _never):
+            raise TimeoutError("cut off by a partition")
+        arrives = time.monotonic() + self.network.delay_s(a, b)
+        self._sleep_until(min(arrives, deadline), _never)
+        if arrives > deadline:
+            raise TimeoutError("the delay is longer than the timeout")
+
+    def _wait_while_cut(self, peer: str, timeout_s: float, given_up: Callable[[], bool]) -> None:
+        def passes() -> bool:
+            return not self.network.is_cut(self.node, peer) and not self.network.is_cut(peer, self.node)
+
+        if not passes() and not self._wait(passes, time.monotonic() + timeout_s, given_up):
+            raise TimeoutError("cut off by a partition")
+
+    def _sleep(self, seconds: float, given_up: Callable[[], bool]) -> None:
+        if seconds > 0:
+            self._sleep_until(time.monotonic() + seconds, given_up)
+
+    def _sleep_until(self, deadline: float, given_up: Callable[[], bool]) -> None:
+        if deadline > time.monotonic():
+            self._wait(_never, deadline, given_up)
+
+    def _wait(self, over: Callable[[], bool], deadline: float, given_up: Callable[[], bool]) -> bool:
+        """Wait on the network until it is over, the deadline has come, or this side has ended."""
+        gate = self._gate
+
+        def ended() -> bool:
+            return (gate is not None and gate.is_cut) or given_up()
+
+        was_over = self.network.wait(lambda: ended() or over(), deadline)
+        if gate is not None:
+            gate.check()
+        if given_up():
+            raise ConnectionError("the transfer was given up")
+        return was_over

@@ -1,0 +1,56 @@
+"""Where views look: a trace up to a moment, live or saved."""
+
+from __future__ import annotations
+
+import bisect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from dfslab.core.history import Table
+from dfslab.core.setup import Setup
+from dfslab.core.trace import TraceEvent
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a view may ask.
+
+    Attributes
+    ----------
+    events : callable
+        Returns the events of the trace, oldest first.
+    table : callable
+        `table()` returns the table as it is, `table(at)` as it was `at` seconds after the start.
+    now : callable
+        Returns the seconds since the start: of the moment that is looked at.
+    setup : Setup
+        The settings of the cluster that the trace comes from.
+    """
+
+    events: Callable[[], Sequence[TraceEvent]]
+    table: Callable[..., Table]
+    now: Callable[[], float]
+    setup: Setup = field(default_factory=Setup)
+
+    def at(self, time_s: float) -> Source:
+        """Return the same trace as it stood `time_s` seconds after the start."""
+
+        def table(at: float | None = None) -> Table:
+            return self.table(time_s if at is None else min(at, time_s))
+
+        return replace(self, events=lambda: _until(self.events(), time_s), table=table, now=lambda: time_s)
+
+    def history(self) -> tuple[Table, Sequence[TraceEvent]]:
+        """Return the events and the table before the first of them, also when old events fall out meanwhile."""
+        while True:
+            events = self.events()
+            base = self.table(-math.inf)
+            if self.events()[:1] == events[:1]:
+                return base, events
+
+
+def _until(events: Sequence[TraceEvent], time_s: float) -> Sequence[TraceEvent]:
+    """Return the events up to a moment; nodes write their lines nearly, but not strictly, in order of time."""
+    end = bisect.bisect_right(events, time_s + 1.0, key=lambda event: event.time_s)
+    return [event for event in events[:end] if event.time_s <= time_s]
