@@ -180,6 +180,15 @@ class Trace:
         """Return the events, oldest first."""
         return list(self._events)
 
+    def since(self, seen: int) -> tuple[int, list[TraceEvent]]:
+        """Return how many events there have been, and those behind the first `seen`, as far as they are still kept.
+
+        It costs what is new, not what is kept, for a view that looks twice a second.
+        """
+        total = self.dropped + len(self._events)
+        new = list(itertools.islice(reversed(self._events), max(0, total - seen)))
+        return total, new[::-1]
+
     def table(self, at: float | None = None) -> Table:
         """Return a copy of the table as it is, or as it was `at` seconds after the start."""
         if at is None:

@@ -50,7 +50,8 @@ class Looks(Running):
         from dfslab.views.looking import Looking
         from dfslab.views.source import Source
 
-        return Looking(Source(self._recorder.events, self._recorder.table, self._clock.now, self.setup))
+        recorder = self._recorder
+        return Looking(Source(recorder.events, recorder.table, self._clock.now, self.setup, recorder.since))
 
     def __repr__(self) -> str:
         if self._closed:

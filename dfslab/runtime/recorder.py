@@ -65,6 +65,11 @@ class Recorder:
         with self._changed:
             return self._trace.events()
 
+    def since(self, seen: int) -> tuple[int, list[TraceEvent]]:
+        """Return how many events there have been, and those behind the first `seen`; see `Trace.since`."""
+        with self._changed:
+            return self._trace.since(seen)
+
     def table(self, at: float | None = None) -> Table:
         """Return the lookup table as it is, or as it was `at` seconds after the start."""
         with self._changed:

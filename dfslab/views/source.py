@@ -26,12 +26,23 @@ class Source:
         Returns the seconds since the start: of the moment that is looked at.
     setup : Setup
         The settings of the cluster that the trace comes from.
+    since : callable, optional
+        `since(seen)` returns how many events there have been, and those behind the first `seen`; what
+        makes watching a long trace cheap.
     """
 
     events: Callable[[], Sequence[TraceEvent]]
     table: Callable[..., Table]
     now: Callable[[], float]
     setup: Setup = field(default_factory=Setup)
+    since: Callable[[int], tuple[int, Sequence[TraceEvent]]] | None = None
+
+    def news(self, seen: int) -> tuple[int, Sequence[TraceEvent]]:
+        """Return how many events there have been, and those behind the first `seen`, as far as they are still kept."""
+        if self.since is not None:
+            return self.since(seen)
+        events = self.events()
+        return len(events), events[seen:]
 
     def at(self, time_s: float) -> Source:
         """Return the same trace as it stood `time_s` seconds after the start."""
@@ -39,7 +50,7 @@ class Source:
         def table(at: float | None = None) -> Table:
             return self.table(time_s if at is None else min(at, time_s))
 
-        return replace(self, events=lambda: _until(self.events(), time_s), table=table, now=lambda: time_s)
+        return replace(self, events=lambda: _until(self.events(), time_s), table=table, now=lambda: time_s, since=None)
 
     def history(self) -> tuple[Table, Sequence[TraceEvent]]:
         """Return the events and the table before the first of them, also when old events fall out meanwhile."""
