@@ -1,139 +1,112 @@
-"""What was done to the nodes, marked the same way in every picture that has time on its x axis."""
+"""What a trace says was done to the nodes, in the words and looks in which every picture shows it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from matplotlib.axes import Axes
-
+from dfslab.core.faults import ACTIONS, LINK_FIELDS, fault_periods
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.snapshot import in_natural_order
-from dfslab.views.style import BLACK, GREEN, ORANGE, VERMILLION, ink_of
 
-LINES: dict[str, tuple[str, Any]] = {
-    "kill": (VERMILLION, "-"),
-    "restart": (GREEN, (0, (4, 2))),
-    "pause": (ORANGE, "-"),
-    "resume": (GREEN, (0, (1, 1.5))),
-}
-"""Colour and line style of an action; others are black and dotted."""
-OTHER_LINE: tuple[str, Any] = (BLACK, (0, (1, 2)))
-
-FONT_SIZE = 8.0
-LANES = 5
-LANE_POINTS = 11.0
-CHARACTER_POINTS = 0.54 * FONT_SIZE
-CLOSE_POINTS = 4.0
-FEW = 8
+PARTITIONED, LINK_CHANGED = "partitioned", "link changed"
+MANY_NODES = 3
 
 
 @dataclass
-class Mark:
-    """One action on one or several nodes at almost the same moment: a line and a label."""
+class Fault:
+    """Something done to one or several nodes at almost the same moment, with the words for it.
 
-    time_s: float
-    action: str
+    Attributes
+    ----------
+    what : str
+        What a period is called ("dead", see `dfslab.core.faults.FaultPeriod`), or the action that a
+        moment was ("corrupt").
+    start_s : float
+        When it began.
+    spans : list of (float, float)
+        From when to when, one a node; infinite ends last. Empty for a moment.
+    nodes : list of str
+    rest : str
+        What the nodes' names alone do not tell.
+    """
+
+    what: str
+    start_s: float
+    spans: list[tuple[float, float]] = field(default_factory=list)
     nodes: list[str] = field(default_factory=list)
-    short: bool = False
-    lane: int = 0
+    rest: str = ""
 
-    @property
-    def label(self) -> str:
-        """The action and the nodes, or how many these are; `short` leaves "keeper-" out."""
-        names = in_natural_order(self.nodes)
-        if len(names) > 3:
-            return f"{self.action} {len(names)} nodes"
-        first = names[0].removeprefix("keeper-") if self.short else names[0]
-        return f"{self.action} " + ", ".join([first, *(name.removeprefix("keeper-") for name in names[1:])])
-
-    @property
-    def points(self) -> float:
-        """About how wide the label is."""
-        return (len(self.label) + 1) * CHARACTER_POINTS
+    def label(self, *, short: bool = False) -> str:
+        """Return the words: the nodes, or how many these are, and what they are; `short` leaves "keeper-" out."""
+        if self.what == PARTITIONED:
+            return f"apart: {self.rest.replace('keeper-', '')}" if short else f"apart: {self.rest}"
+        names = _names(self.nodes, short=short)
+        if self.what == LINK_CHANGED:
+            return f"{names} {self.rest}"
+        return f"{names} {self.what}" if self.spans else f"{self.what} {names}{self.rest}"
 
 
-def mark_faults(ax: Axes, events: Iterable[TraceEvent]) -> float:
-    """Draw a line for each fault within the x limits, and its label above the Axes, where there is no data.
+def faults_of(events: Iterable[TraceEvent], close_s: float = 0.0) -> list[Fault]:
+    """Return what was done to nodes, by time; the same done to several within `close_s` is one.
 
-    What else is beside the Axes should be there already: how wide they are decides which labels would
-    run into each other.
-
-    Returns
-    -------
-    float
-        How many points the labels take above the Axes, for the title to keep clear of them.
+    An action that only ends something is told by the end of what it ends.
     """
-    left, right = ax.get_xlim()
-    points_per_s = _width_points(ax) / (right - left)
-    faults = [event for event in events if event.kind is Kind.FAULT and left <= event.time_s <= right]
-    marks = _gather(faults, close_s=CLOSE_POINTS / points_per_s)
-    _assign_lanes(marks, points_per_s)
-    for mark in marks:
-        _draw(ax, mark)
-    return max((mark.lane + 1 for mark in marks), default=0) * LANE_POINTS
+    lines = [event for event in events if event.kind is Kind.FAULT]
+    singles = [
+        Fault(one.what, one.start_s, [(one.start_s, one.end_s)], [one.node], _rest(one.what, one.detail))
+        for one in fault_periods(lines)
+    ]
+    singles += [_moment(event) for event in lines if _is_moment(event)]
+    return _gather(sorted(singles, key=lambda one: one.start_s), close_s)
 
 
-def _width_points(ax: Axes) -> float:
-    figure = ax.figure.figure
-    layout = figure.get_layout_engine()
-    if layout is not None:
-        layout.execute(figure)
-    return ax.bbox.width * 72.0 / figure.dpi
+def _is_moment(event: TraceEvent) -> bool:
+    kind = ACTIONS.get(str(event.detail.get("action")))
+    return kind is None or (not kind.begins and (not kind.ends or event.detail["action"] == "decommission"))
 
 
-def _gather(faults: Sequence[TraceEvent], close_s: float) -> list[Mark]:
-    """Put the same action on several nodes within `close_s` into one mark."""
-    marks: list[Mark] = []
-    for fault in sorted(faults, key=lambda fault: fault.time_s):
-        action = str(fault.detail.get("action", "fault"))
-        mark = marks[-1] if marks else None
-        if mark is None or mark.action != action or fault.time_s - mark.time_s > close_s:
-            mark = Mark(fault.time_s, action)
-            marks.append(mark)
-        mark.nodes.append(fault.peer)
-    for mark in marks:
-        mark.short = len(marks) > FEW
-    return marks
+def _moment(event: TraceEvent) -> Fault:
+    action = str(event.detail.get("action", "fault")).removesuffix("_keeper")
+    return Fault(action, event.time_s, nodes=[event.peer])
 
 
-def _assign_lanes(marks: Sequence[Mark], points_per_s: float) -> None:
-    """Put each label above the lines that rise to the labels on its right.
+def _gather(singles: Sequence[Fault], close_s: float) -> list[Fault]:
+    """Put the same done to several nodes within `close_s` of the first into one."""
+    faults: list[Fault] = []
+    newest: dict[tuple[str, str], Fault] = {}
+    for one in singles:
+        fault = newest.get((one.what, one.rest))
+        if fault is None or one.what == PARTITIONED or one.start_s - fault.start_s > close_s:
+            newest[one.what, one.rest] = one
+            faults.append(one)
+        else:
+            fault.nodes += one.nodes
+            fault.spans += one.spans
+    return faults
 
-    Where so many lanes are not to be had, it gets any lane in which it hides no other label, and
-    covers the lines that cross it; where there is none, lane -1: its line alone is drawn.
-    """
-    for index in range(len(marks) - 1, -1, -1):
-        mark = marks[index]
-        end_s = mark.time_s + mark.points / points_per_s
-        taken = [later.lane for later in marks[index + 1 :] if later.time_s <= end_s]
-        lane = 1 + max(taken, default=-1)
-        mark.lane = lane if lane < LANES else next((lane for lane in range(LANES) if lane not in taken), -1)
+
+def _rest(what: str, detail: Mapping[str, Any]) -> str:
+    if what == PARTITIONED:
+        between = " → " if detail.get("one_way") else " | "
+        return between.join(_names(detail.get(side, ()), short=False) for side in ("a", "b"))
+    if what == LINK_CHANGED:
+        to = f"↔ {detail['other']} " if detail.get("other") else ""
+        return to + _link_words(detail)
+    return ""
 
 
-def _draw(ax: Axes, mark: Mark) -> None:
-    colour, dashes = LINES.get(mark.action, OTHER_LINE)
-    line: dict[str, Any] = {"color": colour, "linestyle": dashes, "linewidth": 1.2}
-    ax.axvline(mark.time_s, zorder=1.5, **line)
-    if mark.lane < 0:
-        return
-    top: dict[str, Any] = {
-        "xy": (mark.time_s, 1.0),
-        "xycoords": ax.get_xaxis_transform(),
-        "textcoords": "offset points",
-        "annotation_clip": False,
-    }
-    rise = LANE_POINTS * (mark.lane + 1)
-    ax.annotate("", xytext=(0.0, rise), arrowprops={"arrowstyle": "-", "shrinkA": 0, "shrinkB": 0, **line}, **top)
-    ax.annotate(
-        mark.label,
-        xytext=(3.0, rise),
-        ha="left",
-        va="top",
-        fontsize=FONT_SIZE,
-        color=ink_of(ax),
-        bbox={"facecolor": ax.figure.get_facecolor(), "edgecolor": "none", "pad": 0.5},
-        zorder=5,
-        **top,
-    )
+def _link_words(detail: Mapping[str, Any]) -> str:
+    """Return what a link has become, "5 MB/s, 50 ms"; what it does not limit is left out."""
+    units = dict(zip(LINK_FIELDS, ("{:g} MB/s", "{:g} ms", "± {:g} ms", "{:.0%} lost"), strict=True))
+    told = [unit.format(detail[name]) for name, unit in units.items() if detail.get(name)]
+    return ", ".join(told) or "link without limits"
+
+
+def _names(nodes: Iterable[str], *, short: bool) -> str:
+    names = in_natural_order(nodes)
+    if len(names) > MANY_NODES:
+        return f"{len(names)} nodes"
+    first = names[:1] if not short else [name.removeprefix("keeper-") for name in names[:1]]
+    return ", ".join([*first, *(name.removeprefix("keeper-") for name in names[1:])])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from dfslab.core.errors import InvalidOption
 from dfslab.core.history import Table
+from dfslab.core.options import check_moment
 from dfslab.views import tables
 from dfslab.views.plots import Plots
 from dfslab.views.source import Source
@@ -55,8 +55,4 @@ class Looking:
 
     def moment(self, option: str, time_s: float) -> float:
         """Return a time within the trace, or raise InvalidOption."""
-        now = self.source.now()
-        number = isinstance(time_s, int | float) and not isinstance(time_s, bool)
-        if not number or not 0 <= time_s <= now:
-            raise InvalidOption(option=option, value=repr(time_s), reason=f"the trace covers 0 to {now:.1f} s")
-        return time_s
+        return check_moment(option, time_s, self.source.now())

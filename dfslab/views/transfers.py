@@ -88,6 +88,11 @@ def fold_transfers(events: Iterable[TraceEvent]) -> list[Transfer]:
     return list(fold.rows.values())
 
 
+def copies_under_way(events: Iterable[TraceEvent]) -> list[Transfer]:
+    """Return the copies between keepers that a trace has seen ordered, and neither arrive nor given up."""
+    return [row for row in fold_transfers(events) if row.kind == "copy" and row.state == "running"]
+
+
 class _Fold:
     """The transfers so far, and what it takes to know which of them the next event is about."""
 

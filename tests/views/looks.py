@@ -6,7 +6,9 @@ import io
 import itertools
 from collections.abc import Iterable
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import Collection, LineCollection, PolyCollection
 from matplotlib.legend import Legend
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox
@@ -50,3 +52,26 @@ def texts(ax: Axes) -> list[str]:
 
 def fault_labels(ax: Axes) -> list[Annotation]:
     return [text for text in ax.texts if isinstance(text, Annotation) and text.get_text()]
+
+
+def fault_times(ax: Axes, edge: str) -> list[float]:
+    """Return where faults are drawn to begin ("begins") or to end ("ends")."""
+    lines = [one for one in ax.collections if isinstance(one, LineCollection) and _label(one).endswith(f" {edge}")]
+    return sorted(float(segment[0][0]) for one in lines for segment in one.get_segments())
+
+
+def fault_spans(ax: Axes) -> dict[str, list[tuple[float, float]]]:
+    """Return from when to when each kind of fault is shaded."""
+    bands = [one for one in ax.collections if isinstance(one, PolyCollection) and one.get_hatch()]
+    return {
+        _label(band).removeprefix("_"): [_span(np.asarray(path.vertices)) for path in band.get_paths()]
+        for band in bands
+    }
+
+
+def _span(corners: np.ndarray) -> tuple[float, float]:
+    return float(corners[:, 0].min()), float(corners[:, 0].max())
+
+
+def _label(one: Collection) -> str:
+    return str(one.get_label())

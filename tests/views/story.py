@@ -58,8 +58,8 @@ class Story:
     def drains(self, keeper: str) -> None:
         self.note("master", Kind.KEEPER_DRAINING, peer=keeper)
 
-    def fault(self, action: str, node: str) -> None:
-        self.note("lab", Kind.FAULT, peer=node, action=action)
+    def fault(self, action: str, node: str = "", **detail: Any) -> None:
+        self.note("lab", Kind.FAULT, peer=node, action=action, **detail)
 
     # -- files --------------------------------------------------------------------------------
 
@@ -86,6 +86,18 @@ class Story:
         self.note("master", Kind.FILE_RENAMED, file_name=new, version=version, old=old)
 
     # -- transfers ----------------------------------------------------------------------------
+
+    def copy_ordered(self, copy: str, version: str, source: str, target: str, **fields: Any) -> str:
+        return self.note("master", Kind.COPY_ORDERED, version=version, peer=target, source=source, copy=copy, **fields)
+
+    def copy_done(self, copy: str, version: str, source: str, target: str) -> None:
+        """Note that a copy has arrived, and record the replica."""
+        self.note("master", Kind.COPY_DONE, version=version, peer=target, source=source, copy=copy)
+        self.record(version, target)
+
+    def copy_failed(self, copy: str, version: str, source: str, target: str, reason: str = "no answer") -> None:
+        detail = {"source": source, "copy": copy, "reason": reason}
+        self.note("master", Kind.COPY_FAILED, version=version, peer=target, **detail)
 
     def downloaded(self, name: str, holders: int, rate_mb_s: float, size: int = MB) -> None:
         """Add the last line of a download at a given rate."""

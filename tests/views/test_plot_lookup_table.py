@@ -9,7 +9,8 @@ from matplotlib.collections import QuadMesh
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from dfslab.views.plots.lookup_table import CORRUPT, DROPPING, LOOKS, NONE, OUT_OF_REACH, VALID
+from dfslab.core.errors import InvalidOption
+from dfslab.views.plots.lookup_table import COPYING, CORRUPT, DROPPING, LOOKS, NONE, OUT_OF_REACH, VALID
 
 from .looks import boxes, draw, legend_is_beside, legend_texts, overlaps, texts
 from .story import Story
@@ -60,6 +61,27 @@ def test_a_state_is_told_by_a_sign_of_its_own_and_not_by_colour_alone(story: Sto
 def test_each_row_ends_with_its_live_copies_and_the_goal(story: Story) -> None:
     ax = story.plots(replicas=2).lookup_table()
     assert [text for text in texts(ax) if " of " in text] == ["1 of 2", "2 of 2"]
+
+
+def test_a_copy_on_its_way_fills_its_cell_until_it_has_arrived_or_was_given_up() -> None:
+    story = Story(["keeper-1", "keeper-2", "keeper-3", "keeper-4"])
+    story.commit("a.mp4", "v1", "keeper-1")
+    for copy, keeper in (("c1", "keeper-2"), ("c2", "keeper-3"), ("c3", "keeper-4")):
+        story.at(1.0).copy_ordered(copy, "v1", "keeper-1", keeper)
+    story.at(2.0).copy_done("c1", "v1", "keeper-1", "keeper-2")
+    story.at(3.0).copy_failed("c2", "v1", "keeper-1", "keeper-3")
+    plots = story.at(4.0).plots()
+
+    assert cells(plots.lookup_table()) == [[VALID, VALID, NONE, COPYING]]
+    assert cells(plots.lookup_table(at=2.5)) == [[VALID, VALID, COPYING, COPYING]]
+    assert cells(plots.lookup_table(at=0.5)) == [[VALID, NONE, NONE, NONE]]
+    assert plots.lookup_table(at=2.5).get_title(loc="left") == "Lookup table at 2.5 s"
+
+
+@pytest.mark.parametrize("at", [-1.0, 12.4, "noon", True])
+def test_a_moment_outside_of_the_trace_is_an_error_that_names_it(story: Story, at: float) -> None:
+    with pytest.raises(InvalidOption, match=r"at.*the trace covers 0 to 12\.3 s"):
+        story.plots().lookup_table(at=at)
 
 
 def test_the_column_of_a_dead_keeper_is_marked_by_words_and_weight(story: Story) -> None:

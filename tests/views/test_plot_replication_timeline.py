@@ -15,7 +15,7 @@ from dfslab.views.plots import Plots
 from dfslab.views.plots.replication_timeline import APART, MAX_LINES
 from dfslab.views.source import Source
 
-from .looks import boxes, draw, fault_labels, legend_is_beside, legend_texts, overlaps, texts
+from .looks import boxes, draw, fault_labels, fault_spans, legend_is_beside, legend_texts, overlaps, texts
 from .story import Story
 
 KEEPERS = [f"keeper-{number}" for number in range(1, 7)]
@@ -47,11 +47,6 @@ def steps_of(line: Line2D) -> list[tuple[float, float]]:
     return list(zip(np.asarray(x).tolist(), np.asarray(y).tolist(), strict=True))
 
 
-def verticals(ax: Axes) -> list[float]:
-    """Return where the lines of faults are."""
-    return [float(np.asarray(line.get_xdata())[0]) for line in ax.lines if list(np.asarray(line.get_ydata())) == [0, 1]]
-
-
 def test_each_file_is_a_step_line_of_its_live_copies_up_to_now(story: Story) -> None:
     ax = story.plots().replication_timeline()
     up = APART / 2
@@ -81,36 +76,10 @@ def test_the_goal_is_a_dashed_line(story: Story) -> None:
     assert goal.get_linestyle() == "--"
 
 
-def test_what_was_done_to_nodes_is_marked_and_named(story: Story) -> None:
+def test_a_fault_is_a_shaded_band_with_its_name_on_top(story: Story) -> None:
     ax = story.plots().replication_timeline()
-    assert verticals(ax) == [4.0, 11.0]
-    assert [label.get_text() for label in fault_labels(ax)] == ["kill keeper-1", "restart keeper-1"]
-
-
-def test_one_action_on_several_nodes_at_once_is_one_mark(story: Story) -> None:
-    for keeper in ("keeper-3", "keeper-2"):
-        story.at(20.0).fault("kill", keeper)
-    for keeper in KEEPERS:
-        story.at(40.0).fault("pause", keeper)
-    story.at(60.0).fault("kill", "master")
-    story.at(70.0)
-    ax = story.plots().replication_timeline()
-    assert [label.get_text() for label in fault_labels(ax)][2:] == ["kill keeper-2, 3", "pause 6 nodes", "kill master"]
-
-
-@pytest.mark.parametrize(("pairs", "named"), [(2, 6), (6, 14), (12, 26)])
-def test_labels_of_many_faults_stay_clear_of_data_title_and_each_other(story: Story, pairs: int, named: int) -> None:
-    for number in range(pairs):
-        story.at(20.0 + 42.0 / pairs * number).fault("kill", KEEPERS[number % 6])
-        story.at(21.3 + 42.0 / pairs * number).fault("restart", KEEPERS[number % 6])
-    story.at(70.0)
-    ax = story.plots().replication_timeline()
-    draw(ax)
-    labels = boxes(fault_labels(ax))
-    assert len(verticals(ax)) == 2 + 2 * pairs
-    assert len(labels) >= named
-    assert overlaps([*labels, *boxes([ax._left_title])]) == 0  # type: ignore[attr-defined]
-    assert all(label.y0 >= ax.bbox.y1 - 1 for label in labels)
+    assert fault_spans(ax) == {"dead": [(4.0, 11.0)]}
+    assert [label.get_text() for label in fault_labels(ax)] == ["keeper-1 dead"]
 
 
 def test_many_files_are_told_by_the_fewest_the_median_and_a_band() -> None:
@@ -210,4 +179,4 @@ def test_it_draws_on_axes_that_it_is_given_and_returns_them(story: Story) -> Non
     for layout in ("constrained", None):
         ax = Figure(layout=layout).subplots()
         assert story.plots().replication_timeline(ax=ax) is ax
-        assert len(ax.lines) == 5
+        assert len(ax.lines) == 3

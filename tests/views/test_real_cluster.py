@@ -138,7 +138,7 @@ def test_the_pictures_show_it(scene: Scene) -> None:
     timeline = scene.plots.replication_timeline()
     draw(timeline)
     assert legend_texts(timeline)[1:] == list(SIZES)
-    assert [label.get_text() for label in fault_labels(timeline)] == [f"kill {scene.victim}", f"restart {scene.victim}"]
+    assert [label.get_text() for label in fault_labels(timeline)] == [f"{scene.victim} dead"]
     matrix = scene.plots.lookup_table()
     draw(matrix)
     assert [label.get_text() for label in matrix.get_yticklabels()] == sorted(SIZES)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
+from dfslab.core.options import check_moment
 from dfslab.views.plots.download_throughput import draw_download_throughput
 from dfslab.views.plots.lookup_table import draw_lookup_table
 from dfslab.views.plots.replication_timeline import draw_replication_timeline
@@ -26,9 +27,25 @@ class Plots:
         self._source = source
         self._replicas = source.setup.options.replicas
 
-    def lookup_table(self, ax: Axes | None = None) -> Axes:
-        """Draw the lookup table: files down, keepers across, the state of each replica in its cell."""
-        return draw_lookup_table(self._source.table(), self._replicas, self._source.now(), ax)
+    def lookup_table(self, ax: Axes | None = None, at: float | None = None) -> Axes:
+        """Draw the lookup table: files down, keepers across, the state of each replica in its cell.
+
+        A cell is valid on a live keeper, a copy on its way to the keeper, valid on a keeper that is not
+        alive, corrupt, or being dropped.
+
+        Parameters
+        ----------
+        ax : Axes, optional
+        at : float, optional
+            A past moment, seconds since the cluster started.
+
+        Raises
+        ------
+        InvalidOption
+            `at` is not within the trace.
+        """
+        source = self._source_at(at)
+        return draw_lookup_table(source.table(), source.events(), self._replicas, source.now(), ax)
 
     def replication_timeline(self, ax: Axes | None = None, name: str | None = None) -> Axes:
         """Draw how many live copies each file had over time, beside what was done to the nodes.
@@ -63,6 +80,9 @@ class Plots:
             Only downloads of this file; others differ in size, and so in rate.
         """
         return draw_download_throughput(self._source.events(), ax, name)
+
+    def _source_at(self, at: float | None) -> Source:
+        return self._source if at is None else self._source.at(check_moment("at", at, self._source.now()))
 
 
 __all__ = ["Plots"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Transform
 
 from dfslab.core.history import FileRow, ReplicaRow, Table
+from dfslab.core.trace import TraceEvent
 from dfslab.views.snapshot import current_files, in_natural_order, is_alive, live_holders
 from dfslab.views.style import (
     GREEN,
@@ -32,6 +33,7 @@ from dfslab.views.style import (
     shortened,
     write_labels,
 )
+from dfslab.views.transfers import Transfer, copies_under_way
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,11 @@ class Look:
     words: str
 
 
-NONE, VALID, OUT_OF_REACH, CORRUPT, DROPPING = range(5)
+NONE, VALID, COPYING, OUT_OF_REACH, CORRUPT, DROPPING = range(6)
 LOOKS = (
     Look("#F3F3F3", "", INK, "no replica"),
     Look(GREEN, "✓", PAPER, "valid, on a live keeper"),
+    Look("#9AD3F5", "→", INK, "copy on its way"),
     Look("#BDBDBD", "○", INK, "valid, keeper not alive"),
     Look(VERMILLION, "✗", PAPER, "corrupt"),
     Look("#F7D789", "–", INK, "being dropped"),
@@ -59,7 +62,7 @@ MANY_KEEPERS = 8
 SMALLEST_POINTS = 4.5
 
 
-def draw_lookup_table(table: Table, replicas: int, now: float, ax: Axes | None) -> Axes:
+def draw_lookup_table(table: Table, events: Iterable[TraceEvent], replicas: int, now: float, ax: Axes | None) -> Axes:
     """Draw it; see `Plots.lookup_table`."""
     files, keepers = current_files(table), _keepers_shown(table)
     ax = axes_or_new(ax, _size(files, keepers))
@@ -72,7 +75,7 @@ def draw_lookup_table(table: Table, replicas: int, now: float, ax: Axes | None) 
     _name_keepers(ax, table, keepers)
     _name_files(ax, files)
     if files:
-        _draw_cells(ax, _codes(table, files, keepers))
+        _draw_cells(ax, _codes(table, copies_under_way(events), files, keepers))
         _draw_live_copies(ax, table, files, len(keepers), replicas)
     else:
         say(ax, "no files yet")
@@ -96,11 +99,18 @@ def _size(files: Sequence[FileRow], keepers: Sequence[str]) -> tuple[float, floa
     return min(width, 16.0), max(1.4 + row * len(files), 2.4)
 
 
-def _codes(table: Table, files: Sequence[FileRow], keepers: Sequence[str]) -> npt.NDArray[np.int64]:
+def _codes(
+    table: Table, copies: Iterable[Transfer], files: Sequence[FileRow], keepers: Sequence[str]
+) -> npt.NDArray[np.int64]:
+    """Return the state of every cell; a replica that is there counts more than one that is to come."""
     column = {keeper: number for number, keeper in enumerate(keepers)}
+    row = {file.version: number for number, file in enumerate(files)}
     codes = np.full((len(files), len(keepers)), NONE)
-    for number, file in enumerate(files):
-        for replica in table.replicas.get(file.version, {}).values():
+    for copy in copies:
+        if copy.version in row and copy.target in column:
+            codes[row[copy.version], column[copy.target]] = COPYING
+    for version, number in row.items():
+        for replica in table.replicas.get(version, {}).values():
             codes[number, column[replica.keeper]] = _code(table, replica)
     return codes
 

@@ -12,7 +12,7 @@ from dfslab.core.errors import NoSuchFile
 from dfslab.core.history import Table
 from dfslab.core.trace import TraceEvent
 from dfslab.views.copies import CopiesOfFile, live_copies_over_time, spread_of
-from dfslab.views.faults import mark_faults
+from dfslab.views.plots.fault_bands import shade_faults
 from dfslab.views.style import (
     BLUE,
     FAINT,
@@ -24,7 +24,6 @@ from dfslab.views.style import (
     grid_behind,
     label_of,
     legend_beside,
-    raise_title,
     say,
     whole_numbers,
     write_labels,
@@ -59,7 +58,7 @@ def draw_replication_timeline(
     title = "Live copies of each file" if name is None else f"Live copies of {label_of(name)}"
     write_labels(ax, title=title, x="time since the start (s)", y="live copies")
     legend_beside(ax)
-    raise_title(ax, mark_faults(ax, events))
+    shade_faults(ax, events)
     return ax
 
 
