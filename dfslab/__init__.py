@@ -22,15 +22,27 @@ from dfslab.core.links import Link
 from dfslab.core.model import FileInfo
 
 if TYPE_CHECKING:
-    from dfslab import samples
+    from dfslab import predict, samples
 
 __version__ = "0.1.0"
 
-__all__ = ["Client", "DfsError", "Download", "FileInfo", "Link", "__version__", "cluster", "errors", "samples"]
+__all__ = [
+    "Client",
+    "DfsError",
+    "Download",
+    "FileInfo",
+    "Link",
+    "__version__",
+    "cluster",
+    "errors",
+    "predict",
+    "samples",
+]
+_WHEN_ASKED_FOR = ("predict", "samples")
 
 
 def __getattr__(name: str) -> ModuleType:
-    """Import `samples` when it is first asked for."""
-    if name == "samples":
-        return importlib.import_module("dfslab.samples")
+    """Import the modules that not everybody needs when they are first asked for."""
+    if name in _WHEN_ASKED_FOR:
+        return importlib.import_module(f"dfslab.{name}")
     raise AttributeError(f"module 'dfslab' has no attribute {name!r}")

@@ -12,7 +12,15 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "data/sample_videos/README.md")
-MODULES = ("dfslab", "dfslab.cluster", "dfslab.client.client", "dfslab.samples")
+PREDICTIONS = ("prediction", "detection", "downloads", "uploads", "repairs", "losses")
+MODULES = (
+    "dfslab",
+    "dfslab.cluster",
+    "dfslab.client.client",
+    "dfslab.samples",
+    "dfslab.predict",
+    *(f"dfslab.core.predict.{name}" for name in PREDICTIONS),
+)
 
 
 def test_the_readmes_python_runs_as_it_stands_and_prints_nothing_on_stderr(tmp_path: Path) -> None:

@@ -1,0 +1,210 @@
+"""How long a parallel download takes."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+
+from dfslab.core.blocks import split_into_chunks
+from dfslab.core.links import Link
+from dfslab.core.options import Options
+from dfslab.core.predict.prediction import (
+    RATE_TOLERANCE,
+    SLACK_S,
+    Prediction,
+    check_amount,
+    check_some,
+    rate_of,
+    unknown,
+)
+from dfslab.core.predict.wires import CLIENT, EARLY, LATE, MASTER, MEAN, Wires, named, tries
+
+
+def download_s(
+    size_bytes: int,
+    holders: Sequence[Link],
+    client: Link | None = None,
+    *,
+    master: Link | None = None,
+    options: Options | None = None,
+    machine_mb_s: float | None = None,
+    slack_s: float = SLACK_S,
+) -> Prediction:
+    """Predict how long a parallel download takes.
+
+    Parameters
+    ----------
+    size_bytes : int
+    holders : sequence of Link
+        The links of the keepers that serve it, one each.
+    client, master : Link, optional
+        By default as fast as the machine.
+    options : Options, optional
+        Only its `block_size` matters.
+    machine_mb_s : float, optional
+        The rate of a node whose link sets no limit; where neither says, the prediction is NaN.
+    slack_s : float
+        What a busy machine may add.
+
+    Returns
+    -------
+    Prediction
+        Seconds.
+
+    Raises
+    ------
+    InvalidOption
+        For a size below 0, no holders, or what is no link.
+
+    Notes
+    -----
+    With rates r_1 ... r_k of the holders and c of the client, all in use, bytes arrive at
+    min(c, r_1 + ... + r_k): the cut at the client, or the cut at the holders, whichever is narrower::
+
+        seconds = size / min(c, Σ r_i)
+
+    Around that:
+
+    1. Before the first byte pass one call to the master (2 delays), one TCP handshake (2), unless the
+       connection was kept from an earlier transfer, and one request (2). Each later chunk costs its
+       holder a request again, during which its card rests and saves up at most `BURST_S`: with a
+       round trip of d, a chunk of L bytes takes L/r + max(0, d - BURST_S).
+    2. Chunks are whole: each holder takes the next when it is free (list scheduling). `typical` follows
+       that schedule; `low` lets all holders be busy to the end, size / Σ r. No holder rests while a
+       chunk waits, so the last one, of L bytes, begins by (size - L) / Σ r, and `high` has it served
+       by the slowest holder (the argument of Graham, "Bounds on multiprocessing timing anomalies",
+       SIAM J. Appl. Math. 17(2), 1969). Hedging the tail (Dean & Barroso, "The tail at scale", CACM
+       56(2), 2013) only brings it closer to `low`.
+    3. With a loss p, a chunk is asked for again: × (1 + p / (2 (1 - p))) on average, without a bound.
+
+    Examples
+    --------
+    >>> twenty = Link(rate_mb_s=20)
+    >>> [round(download_s(60_000_000, [twenty] * k).typical, 1) for k in (1, 2, 3)]
+    [3.0, 1.5, 1.0]
+    """
+    check_some("holders", holders)
+    nodes = {CLIENT: client or Link(), MASTER: master or Link(), **named(holders, "holders")}
+    wires = Wires.of(nodes, _machine(machine_mb_s))
+    return download_between(wires, CLIENT, list(nodes)[2:], size_bytes, options=options, slack_s=slack_s)
+
+
+def download_rate_mb_s(
+    size_bytes: int,
+    holders: Sequence[Link],
+    client: Link | None = None,
+    *,
+    master: Link | None = None,
+    options: Options | None = None,
+    machine_mb_s: float | None = None,
+    slack_s: float = SLACK_S,
+) -> Prediction:
+    """Predict the rate of a parallel download, the file's size over `download_s`, which has the parameters.
+
+    Returns
+    -------
+    Prediction
+        MB/s (10^6 bytes).
+
+    Examples
+    --------
+    >>> twenty = Link(rate_mb_s=20)
+    >>> round(download_rate_mb_s(60_000_000, [twenty] * 3, client=Link(rate_mb_s=30)).typical)
+    30
+    """
+    seconds = download_s(
+        size_bytes, holders, client, master=master, options=options, machine_mb_s=machine_mb_s, slack_s=slack_s
+    )
+    return rate_of(size_bytes, seconds)
+
+
+def download_between(
+    wires: Wires,
+    client: str,
+    holders: Sequence[str],
+    size_bytes: int,
+    *,
+    options: Options | None = None,
+    slack_s: float = SLACK_S,
+) -> Prediction:
+    """Predict a download between nodes of a cluster; see `download_s`."""
+    check_amount("size_bytes", size_bytes)
+    check_amount("slack_s", slack_s)
+    if math.isinf(sum(wires.rate(client, holder) for holder in holders)):
+        return unknown()
+    lengths = _chunk_lengths(size_bytes, options, len(holders))
+    locate = wires.round_trip(client, MASTER)
+    jitter = wires.round_trip(client, MASTER, LATE) - locate
+    low, typical, high = (_Lanes(wires, client, holders, when) for when in (EARLY, MEAN, LATE))
+    loss = max(wires.loss(client, holder) for holder in holders)
+    late = high.bound(lengths) * (1 + RATE_TOLERANCE) + locate + jitter + slack_s
+    return Prediction(
+        max(0.0, low.fluid(lengths) + locate - jitter),
+        typical.schedule(lengths) * tries(loss) + locate,
+        math.inf if loss else late,
+    )
+
+
+class _Lanes:
+    """The holders of a download, each serving one chunk at a time."""
+
+    def __init__(self, wires: Wires, client: str, holders: Sequence[str], when: int) -> None:
+        self._client_rate = wires.rate(client)
+        self._rates = [wires.rate(client, holder) for holder in holders]
+        trips = [wires.round_trip(client, holder, when) for holder in holders]
+        bursts = [wires.burst(client, holder) for holder in holders]
+        kept = when == EARLY  # the connection is there already
+        self._gaps = [max(0.0, trip - burst) for trip, burst in zip(trips, bursts, strict=True)]
+        self._begin = [
+            (0.0 if kept else trip) + min(0.0, trip - burst) for trip, burst in zip(trips, bursts, strict=True)
+        ]
+
+    def _chunk_s(self, lane: int, length: int) -> float:
+        return self._gaps[lane] + length / self._rates[lane]
+
+    def _served_alone(self, length: int) -> float:
+        """Return the bytes/s of all lanes together on chunks of this length, if the client takes them."""
+        return sum(length / self._chunk_s(lane, length) for lane in range(len(self._rates)))
+
+    def _client_s(self, size: int) -> float:
+        return min(self._begin) + size / self._client_rate
+
+    def fluid(self, lengths: Sequence[int]) -> float:
+        """Return the time with every lane busy to the end."""
+        if not lengths:
+            return 0.0
+        size = sum(lengths)
+        return max(0.0, min(self._begin) + size / self._served_alone(max(lengths)), self._client_s(size))
+
+    def schedule(self, lengths: Sequence[int]) -> float:
+        """Return the time when each chunk goes to the lane that is free first, unless the client needs longer."""
+        free = [(begin, lane) for lane, begin in enumerate(self._begin)]
+        heapq.heapify(free)
+        end = 0.0
+        for length in lengths:
+            at, lane = heapq.heappop(free)
+            at += self._chunk_s(lane, length)
+            end = max(end, at)
+            heapq.heappush(free, (at, lane))
+        return max(end, self._client_s(sum(lengths))) if lengths else 0.0
+
+    def bound(self, lengths: Sequence[int]) -> float:
+        """Return the time by which every order of the chunks is through."""
+        if not lengths:
+            return 0.0
+        longest, lanes = max(lengths), range(len(self._rates))
+        together = min(self._client_rate, self._served_alone(longest))
+        share = self._client_rate / len(self._rates)
+        last = max(self._gaps[lane] + longest / min(share, self._rates[lane]) for lane in lanes)
+        bound = max(self._begin) + (sum(lengths) - longest) / together + last
+        return max(bound, self.schedule(lengths))
+
+
+def _chunk_lengths(size_bytes: int, options: Options | None, holders: int) -> list[int]:
+    block_size = (options or Options()).block_size
+    return [chunk.length for chunk in split_into_chunks(int(size_bytes), block_size, holders)]
+
+
+def _machine(machine_mb_s: float | None) -> float | None:
+    return None if machine_mb_s is None else check_amount("machine_mb_s", machine_mb_s, positive=True)

@@ -1,0 +1,85 @@
+"""What a prediction is: a range with its middle, and how its inputs are checked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dfslab.core.errors import InvalidOption
+
+SLACK_S = 0.1
+"""What a machine that also does other things may add to a time before we call the prediction wrong, seconds."""
+RATE_TOLERANCE = 0.05
+"""By how much of itself an emulated rate may be missed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A quantity as a formula has it: between `low` and `high`, most likely near `typical`.
+
+    All three are NaN where the links do not say: with no limit on any of them, the machine decides.
+
+    Attributes
+    ----------
+    low, typical, high : float
+        `high` is infinite where chance sets no bound.
+    unit : str
+        "s", "MB/s" (10^6 bytes), or "" for a chance.
+
+    Examples
+    --------
+    >>> 2.5 in Prediction(2.0, 2.55, 3.2)
+    True
+    >>> Prediction(2.0, 2.55, 3.2) + Prediction(0.5, 1.0, 2.0)
+    Prediction(low=2.5, typical=3.55, high=5.2, unit='s')
+    """
+
+    low: float
+    typical: float
+    high: float
+    unit: str = "s"
+
+    @property
+    def is_known(self) -> bool:
+        """False where the links do not say, and all three numbers are NaN."""
+        return not math.isnan(self.typical)
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __add__(self, other: Prediction) -> Prediction:
+        """Return what one after the other takes."""
+        return Prediction(self.low + other.low, self.typical + other.typical, self.high + other.high, self.unit)
+
+
+def unknown(unit: str = "s") -> Prediction:
+    """Return the prediction that there is none."""
+    return Prediction(math.nan, math.nan, math.nan, unit)
+
+
+def rate_of(size_bytes: float, seconds: Prediction) -> Prediction:
+    """Return the rate in MB/s at which so many bytes move in such a time."""
+    low, typical, high = (_rate(size_bytes, one) for one in (seconds.high, seconds.typical, seconds.low))
+    return Prediction(low, typical, high, "MB/s")
+
+
+def _rate(size_bytes: float, seconds: float) -> float:
+    if seconds == 0:
+        return math.inf if size_bytes else 0.0
+    return size_bytes / 1e6 / seconds
+
+
+def check_amount(option: str, value: object, *, positive: bool = False) -> float:
+    """Return a finite number of at least 0 (above 0 if `positive`), or raise InvalidOption naming it."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or value < 0 or (positive and value == 0):  # type: ignore[operator]  # a number by now
+        reason = "it must be a number above 0" if positive else "it must be a number, 0 or more"
+        raise InvalidOption(option=option, value=repr(value), reason=reason)
+    return float(value)  # type: ignore[arg-type]  # a number by now
+
+
+def check_some(option: str, values: Sequence[object]) -> None:
+    """Raise InvalidOption when a sequence that must have something in it is empty."""
+    if not values:
+        raise InvalidOption(option=option, value=repr(values), reason="there must be at least one")

@@ -1,0 +1,36 @@
+"""Predictions: `dfslab.predict.download_s(...)` and the others, each a closed formula with its derivation.
+
+>>> import dfslab
+>>> twenty = dfslab.Link(rate_mb_s=20)
+>>> three = dfslab.predict.download_rate_mb_s(60_000_000, holders=[twenty] * 3)
+>>> round(three.typical), 57 in three
+(58, True)
+"""
+
+from dfslab.core.predict import (
+    RATE_TOLERANCE,
+    SLACK_S,
+    Prediction,
+    detection_s,
+    download_rate_mb_s,
+    download_s,
+    loss_probability,
+    mean_time_to_loss_s,
+    recovery_s,
+    repair_s,
+    upload_s,
+)
+
+__all__ = [
+    "RATE_TOLERANCE",
+    "SLACK_S",
+    "Prediction",
+    "detection_s",
+    "download_rate_mb_s",
+    "download_s",
+    "loss_probability",
+    "mean_time_to_loss_s",
+    "recovery_s",
+    "repair_s",
+    "upload_s",
+]
