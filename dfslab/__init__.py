@@ -11,8 +11,7 @@ pandas, matplotlib and ipywidgets only when a table, a picture or a widget is as
 """
 
 import importlib
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dfslab import cluster
 from dfslab.client import Client, Download
@@ -23,6 +22,7 @@ from dfslab.core.model import FileInfo
 
 if TYPE_CHECKING:
     from dfslab import predict, samples
+    from dfslab.views.replay import replay
 
 __version__ = "0.1.0"
 
@@ -36,13 +36,20 @@ __all__ = [
     "cluster",
     "errors",
     "predict",
+    "replay",
     "samples",
 ]
-_WHEN_ASKED_FOR = ("predict", "samples")
+_WHEN_ASKED_FOR = {
+    "predict": "dfslab.predict",
+    "replay": "dfslab.views.replay:replay",
+    "samples": "dfslab.samples",
+}
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Import the modules that not everybody needs when they are first asked for."""
+def __getattr__(name: str) -> Any:
+    """Import what not everybody needs when it is first asked for: a module, or a name in it."""
     if name in _WHEN_ASKED_FOR:
-        return importlib.import_module(f"dfslab.{name}")
+        module, _, attribute = _WHEN_ASKED_FOR[name].partition(":")
+        found = importlib.import_module(module)
+        return getattr(found, attribute) if attribute else found
     raise AttributeError(f"module 'dfslab' has no attribute {name!r}")

@@ -517,13 +517,23 @@ class TraceUnreadable(DfsError, ValueError):
     status = Status.DATA_LOSS
 
     def __init__(self, *, path: str, line: int, field: str, reason: str) -> None:
+        where = f", line {line}" if line else ""
+        what = f", field {field!r}" if field else ""
         super().__init__(
-            f"{path}, line {line}, field {field!r}: {reason}; nothing was changed",
+            f"{path}{where}{what}: {reason}; nothing was changed",
             path=path,
             line=line,
             field=field,
             reason=reason,
         )
+
+
+class TraceMissing(TraceUnreadable, FileNotFoundError):
+    """There is no saved trace at that path."""
+
+
+class TraceForbidden(TraceUnreadable, PermissionError):
+    """The saved trace may not be read."""
 
 
 class SamplesMissing(DfsError, FileNotFoundError):

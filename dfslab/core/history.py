@@ -6,10 +6,9 @@ moment in the past and for a saved trace. Tests hold the two equal.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dfslab.core.trace import TraceEvent
@@ -57,25 +56,50 @@ class ReplicaRow:
 
 @dataclass
 class Table:
-    """Keepers, files and replicas at one moment of a trace."""
+    """Keepers, files and replicas at one moment of a trace.
+
+    The rows, and the mapping of a version's replicas by keeper, are shared between copies: an event
+    puts new ones in their place.
+    """
 
     keepers: dict[str, KeeperRow] = field(default_factory=dict)
     files: dict[str, FileRow] = field(default_factory=dict)
-    replicas: dict[str, dict[str, ReplicaRow]] = field(default_factory=dict)
+    replicas: dict[str, Mapping[str, ReplicaRow]] = field(default_factory=dict)
 
     def copy(self) -> Table:
-        """Return a copy that later events do not change (rows are immutable and shared)."""
-        return Table(
-            dict(self.keepers),
-            dict(self.files),
-            {version: copy.copy(rows) for version, rows in self.replicas.items()},
-        )
+        """Return a copy that later events do not change."""
+        return Table(dict(self.keepers), dict(self.files), dict(self.replicas))
+
+    @property
+    def size(self) -> int:
+        """How many entries a copy takes along."""
+        return len(self.keepers) + len(self.files) + len(self.replicas)
 
     def apply(self, event: TraceEvent) -> None:
         """Bring the table up to `event`; kinds that do not touch it pass by."""
         step = _STEPS.get(event.kind)
         if step is not None:
             step(self, event)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the rows as JSON-ready values."""
+        return {
+            "keepers": [asdict(row) for row in self.keepers.values()],
+            "files": [asdict(row) for row in self.files.values()],
+            "replicas": [asdict(row) for rows in self.replicas.values() for row in rows.values()],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Table:
+        """Read what `as_dict` wrote; KeyError or TypeError names what can't be read."""
+        table = cls()
+        for row in (KeeperRow(**row) for row in values["keepers"]):
+            table.keepers[row.keeper] = row
+        for file in (FileRow(**row) for row in values["files"]):
+            table.files[file.version] = file
+        for replica in (ReplicaRow(**row) for row in values["replicas"]):
+            table.replicas[replica.version] = {**table.replicas.get(replica.version, {}), replica.keeper: replica}
+        return table
 
     def live_copies(self, version: str) -> int:
         """Return how many valid replicas of `version` are on live keepers."""
@@ -129,23 +153,25 @@ def _file_committed(table: Table, event: TraceEvent) -> None:
 
 
 def _replica_recorded(table: Table, event: TraceEvent) -> None:
-    rows = table.replicas.setdefault(event.version, {})
-    rows[event.peer] = ReplicaRow(event.version, event.peer, event.detail["path"], "valid", event.time_s)
+    row = ReplicaRow(event.version, event.peer, event.detail["path"], "valid", event.time_s)
+    table.replicas[event.version] = {**table.replicas.get(event.version, {}), event.peer: row}
 
 
 def _replica_state(state: str) -> Callable[[Table, TraceEvent], None]:
     def step(table: Table, event: TraceEvent) -> None:
         rows = table.replicas.get(event.version, {})
         if event.peer in rows:
-            rows[event.peer] = replace(rows[event.peer], state=state, since_s=event.time_s)
+            row = replace(rows[event.peer], state=state, since_s=event.time_s)
+            table.replicas[event.version] = {**rows, event.peer: row}
 
     return step
 
 
 def _replica_gone(table: Table, event: TraceEvent) -> None:
-    rows = table.replicas.get(event.version, {})
-    rows.pop(event.peer, None)
-    if not rows:
+    rows = {keeper: row for keeper, row in table.replicas.get(event.version, {}).items() if keeper != event.peer}
+    if rows:
+        table.replicas[event.version] = rows
+    else:
         table.replicas.pop(event.version, None)
 
 

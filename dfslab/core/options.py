@@ -109,9 +109,9 @@ def check_count(name: str, value: int) -> int:
     return value
 
 
-def check_moment(name: str, time_s: float, now: float) -> float:
-    """Return `time_s` if it is a time of a trace that goes from 0 to `now`; raise InvalidOption otherwise."""
+def check_moment(name: str, time_s: float, now: float, begin: float = 0.0) -> float:
+    """Return `time_s` if it is a time of a trace that goes from `begin` to `now`; raise InvalidOption otherwise."""
     number = isinstance(time_s, int | float) and not isinstance(time_s, bool)
-    if not number or not 0 <= time_s <= now:
-        raise InvalidOption(option=name, value=repr(time_s), reason=f"the trace covers 0 to {now:.1f} s")
+    if not number or not begin <= time_s <= now:
+        raise InvalidOption(option=name, value=repr(time_s), reason=f"the trace covers {begin:g} to {now:.1f} s")
     return time_s

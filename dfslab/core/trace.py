@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import itertools
+import math
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -140,36 +141,104 @@ class Tracer:
         **detail: Any,
     ) -> TraceEvent:
         """Return a new event of this node at time `now`."""
-        number = next(self._numbers)
         return TraceEvent(
-            f"{self._prefix}:{number}", now, self.node, kind, file_name, version, peer, bytes, cause, detail or _NOTHING
+            f"{self._prefix}:{next(self._numbers)}",
+            round(now, 6),  # as it is written: a saved trace tells exactly the same
+            self.node,
+            kind,
+            file_name,
+            version,
+            peer,
+            bytes,
+            cause,
+            detail or _NOTHING,
         )
+
+
+SEGMENT_EVENTS = 1000
+"""Events between two tables that are kept; more when the table itself is larger, for it is what they cost."""
+
+
+class _Segment:
+    """A run of events, with the table before the first of them and the span of their times."""
+
+    __slots__ = ("before", "earliest_s", "events", "latest_s", "room")
+
+    def __init__(self, before: Table) -> None:
+        self.before = before
+        self.events: list[TraceEvent] = []
+        self.room = max(SEGMENT_EVENTS, before.size)
+        self.earliest_s = math.inf
+        self.latest_s = -math.inf
+
+    def append(self, event: TraceEvent) -> None:
+        self.events.append(event)
+        if event.time_s > self.latest_s:
+            self.latest_s = event.time_s
+        if event.time_s < self.earliest_s:
+            self.earliest_s = event.time_s
 
 
 class Trace:
     """The events of a cluster, oldest first, bounded; what falls out is kept as the table it led to.
 
+    The events lie in segments, each with the table before it: the table of any moment takes a copy of
+    one and a fold of little more than the segment in which the moment lies.
+
     Parameters
     ----------
     capacity : int
-        Events kept. Older ones are folded into `base`, so that the lookup table is right at every
-        moment that the trace still covers.
+        Events kept. The table before the oldest of them is `base`, so that the lookup table is right
+        at every moment that the trace still covers.
+    base : Table, optional
+        The table before the first event.
+    begin_s : float
+        The moment of that table, seconds.
     """
 
-    def __init__(self, capacity: int = 200_000) -> None:
-        self.base = Table()
-        self.current = Table()
-        self._events: deque[TraceEvent] = deque()
-        self._capacity = capacity
+    def __init__(self, capacity: int = 200_000, base: Table | None = None, begin_s: float = 0.0) -> None:
+        self.current = Table() if base is None else base.copy()
+        self.begin_s = begin_s
         self.dropped = 0
+        self._capacity = capacity
+        self._segments = deque([_Segment(self.current.copy())])
+        self._length = 0
+        self._hidden = 0  # events at the start of the first segment that have fallen out
+
+    def __len__(self) -> int:
+        """Return how many events are kept."""
+        return self._length
+
+    @property
+    def base(self) -> Table:
+        """The table before the oldest event that is kept."""
+        table = self._segments[0].before.copy()
+        for event in itertools.islice(self._segments[0].events, self._hidden):
+            table.apply(event)
+        return table
 
     def append(self, event: TraceEvent) -> None:
         """Add an event and bring the current table up to it."""
-        if len(self._events) >= self._capacity:
-            self.base.apply(self._events.popleft())
-            self.dropped += 1
-        self._events.append(event)
+        segment = self._segments[-1]
+        if len(segment.events) >= segment.room:
+            segment = _Segment(self.current.copy())
+            self._segments.append(segment)
+        segment.append(event)
         self.current.apply(event)
+        if self._length < self._capacity:
+            self._length += 1
+        else:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Let the oldest event fall out; its segment goes with its last."""
+        oldest = self._segments[0]
+        self.begin_s = max(self.begin_s, oldest.events[self._hidden].time_s)
+        self.dropped += 1
+        self._hidden += 1
+        if self._hidden == len(oldest.events) and len(self._segments) > 1:
+            self._segments.popleft()
+            self._hidden = 0
 
     def extend(self, events: Iterable[TraceEvent]) -> None:
         """Add several events in order."""
@@ -178,23 +247,44 @@ class Trace:
 
     def events(self) -> list[TraceEvent]:
         """Return the events, oldest first."""
-        return list(self._events)
+        events = list(itertools.islice(self._segments[0].events, self._hidden, None))
+        for segment in itertools.islice(self._segments, 1, None):
+            events += segment.events
+        return events
 
     def since(self, seen: int) -> tuple[int, list[TraceEvent]]:
         """Return how many events there have been, and those behind the first `seen`, as far as they are still kept.
 
         It costs what is new, not what is kept, for a view that looks twice a second.
         """
-        total = self.dropped + len(self._events)
-        new = list(itertools.islice(reversed(self._events), max(0, total - seen)))
-        return total, new[::-1]
+        total = self.dropped + self._length
+        left = min(self._length, max(0, total - seen))
+        new: list[list[TraceEvent]] = []
+        for segment in reversed(self._segments):
+            if left <= 0:
+                break
+            new.append(segment.events[-left:])
+            left -= len(new[-1])
+        return total, [event for events in reversed(new) for event in events]
 
     def table(self, at: float | None = None) -> Table:
-        """Return a copy of the table as it is, or as it was `at` seconds after the start."""
+        """Return a copy of the table as it is, or as all events up to `at` seconds after the start make it.
+
+        Several nodes write, so times are nearly, not strictly, in order: later segments may have
+        something to add, and tell by their earliest time.
+        """
         if at is None:
             return self.current.copy()
-        table = self.base.copy()
-        for event in self._events:
-            if event.time_s <= at:
-                table.apply(event)
+        whole = 0  # segments of which, and before which, no event is later
+        while whole < len(self._segments) and self._segments[whole].latest_s <= at:
+            whole += 1
+        if whole == len(self._segments):
+            return self.current.copy()
+        table = self._segments[whole].before.copy() if whole else self.base
+        for segment in itertools.islice(self._segments, whole, None):
+            if segment.earliest_s <= at:
+                first = self._hidden if segment is self._segments[0] else 0
+                for event in itertools.islice(segment.events, first, None):
+                    if event.time_s <= at:
+                        table.apply(event)
         return table

@@ -10,6 +10,7 @@ from dfslab.lab.running import Running
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dfslab.views.exports import Events
     from dfslab.views.looking import Looking
     from dfslab.views.plots import Plots
 
@@ -25,20 +26,25 @@ class Looks(Running):
         return self._looking().lookup_table(at)
 
     def keepers(self, at: float | None = None) -> pd.DataFrame:
-        """Return one row a keeper; see `dfslab.views.tables.keepers`."""
+        """Return one row a keeper, as it is or was `at` seconds; see `dfslab.views.tables.keepers`."""
         return self._looking().keepers(at)
 
     def files(self, at: float | None = None) -> pd.DataFrame:
-        """Return one row a file; see `dfslab.views.tables.files`."""
+        """Return one row a file, as it is or was `at` seconds; see `dfslab.views.tables.files`."""
         return self._looking().files(at)
 
-    def events(self) -> pd.DataFrame:
-        """Return the trace, one row an event; see `dfslab.views.tables.events`."""
-        return self._looking().events()
+    def events(self, at: float | None = None) -> pd.DataFrame:
+        """Return the trace, one row an event, up to `at` seconds; see `dfslab.views.tables.events`."""
+        return self._looking().events(at)
 
-    def transfers(self) -> pd.DataFrame:
-        """Return one row an upload, download or copy; see `dfslab.views.tables.transfers`."""
-        return self._looking().transfers()
+    def transfers(self, at: float | None = None) -> pd.DataFrame:
+        """Return one row an upload, download or copy, as of `at` seconds; see `dfslab.views.tables.transfers`."""
+        return self._looking().transfers(at)
+
+    @property
+    def trace(self) -> Events:
+        """The events themselves: a sequence, with `.to_pandas()`, `.to_jsonl(path)` and `.to_perfetto(path)`."""
+        return self._looking().trace
 
     @property
     def plot(self) -> Plots:
@@ -51,7 +57,9 @@ class Looks(Running):
         from dfslab.views.source import Source
 
         recorder = self._recorder
-        return Looking(Source(recorder.events, recorder.table, self._clock.now, self.setup, recorder.since))
+        return Looking(
+            Source(recorder.events, recorder.table, self._clock.now, self.setup, recorder.since, recorder.begin_s)
+        )
 
     def __repr__(self) -> str:
         if self._closed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import secrets
 import shutil
 import tempfile
@@ -43,6 +44,7 @@ class Running:
             self.token = _token_of(self.root)
             _check_catalog(self.root)
             self._clock = Clock()
+            _keep_earlier_trace(self.root)
             self._recorder = Recorder(self.root / "trace.jsonl")
             undo.callback(self._recorder.close)
             self._tracer = Tracer("lab", secrets.token_hex(2))
@@ -167,6 +169,14 @@ def _check_catalog(root: Path) -> None:
         raise CatalogDamaged(
             path=str(catalog), reason="it is missing or empty, though the keepers beside it hold files"
         )
+
+
+def _keep_earlier_trace(root: Path) -> None:
+    """Move the trace of the root's earlier life to trace-1.jsonl, trace-2.jsonl, ...: one file, one life."""
+    path = root / "trace.jsonl"
+    if path.exists():
+        number = next(number for number in itertools.count(1) if not (root / f"trace-{number}.jsonl").exists())
+        path.rename(root / f"trace-{number}.jsonl")
 
 
 def _token_of(root: Path) -> str:

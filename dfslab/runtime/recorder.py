@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
 from dfslab.core.history import Table
+from dfslab.core.saved import line_of
 from dfslab.core.trace import Kind, Trace, TraceEvent, Tracer
 
 
@@ -36,7 +36,10 @@ class Recorder:
         self._trace = Trace(capacity)
         self._changed = threading.Condition()
         # A line a write: whoever reads the file along, or after a crash, finds whole lines.
-        self._file: IO[str] | None = path.open("a", buffering=1, encoding="utf-8") if path else None
+        # What is no text (a stranger's path in a reason) is written as JSON escapes it.
+        self._file: IO[str] | None = (
+            path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace") if path else None
+        )
 
     def add(self, event: TraceEvent) -> None:
         """Append an event and wake those who wait for a change."""
@@ -50,7 +53,7 @@ class Recorder:
         if self._file is None:
             return
         try:
-            self._file.write(json.dumps(event.as_dict(), ensure_ascii=False, separators=(",", ":")) + "\n")
+            self._file.write(line_of(event) + "\n")
         except OSError as error:
             with contextlib.suppress(OSError):  # closing tries to write the same line again
                 self._file.close()
@@ -74,6 +77,11 @@ class Recorder:
         """Return the lookup table as it is, or as it was `at` seconds after the start."""
         with self._changed:
             return self._trace.table(at)
+
+    def begin_s(self) -> float:
+        """Return the earliest moment whose table is still known, seconds since the start."""
+        with self._changed:
+            return self._trace.begin_s
 
     def wait_for_change(self, timeout_s: float) -> None:
         """Return after the next event, or after `timeout_s` seconds."""

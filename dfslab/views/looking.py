@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 
+from dfslab.core.faults import fault_periods
 from dfslab.core.history import Table
-from dfslab.core.options import check_moment
 from dfslab.views import tables
+from dfslab.views.exports import Events
 from dfslab.views.plots import Plots
 from dfslab.views.source import Source
 
@@ -30,29 +33,49 @@ class Looking:
         return tables.lookup_table(self._table(at))
 
     def keepers(self, at: float | None = None) -> pd.DataFrame:
-        """Return one row a keeper; see `dfslab.views.tables.keepers`."""
+        """Return one row a keeper, as it is or was `at` seconds; see `dfslab.views.tables.keepers`."""
         return tables.keepers(self._table(at))
 
     def files(self, at: float | None = None) -> pd.DataFrame:
-        """Return one row a file; see `dfslab.views.tables.files`."""
+        """Return one row a file, as it is or was `at` seconds; see `dfslab.views.tables.files`."""
         return tables.files(self._table(at), self.source.setup.options.replicas)
 
-    def events(self) -> pd.DataFrame:
-        """Return the trace, one row an event; see `dfslab.views.tables.events`."""
-        return tables.events(self.source.events())
+    def events(self, at: float | None = None) -> pd.DataFrame:
+        """Return the trace, one row an event, up to `at` seconds; see `dfslab.views.tables.events`."""
+        return tables.events(self._source(at).events())
 
-    def transfers(self) -> pd.DataFrame:
-        """Return one row an upload, download or copy; see `dfslab.views.tables.transfers`."""
-        return tables.transfers(self.source.events())
+    def transfers(self, at: float | None = None) -> pd.DataFrame:
+        """Return one row an upload, download or copy, as of `at` seconds; see `dfslab.views.tables.transfers`."""
+        return tables.transfers(self._source(at).events())
+
+    @property
+    def trace(self) -> Events:
+        """The events themselves: a sequence, with `.to_pandas()`, `.to_jsonl(path)` and `.to_perfetto(path)`."""
+        return Events(self.source)
+
+    def node_states(self, at: float | None = None) -> dict[str, str]:
+        """Return what the laboratory had done to each keeper: "running", "paused", "dead" or "decommissioned"."""
+        source = self._source(at)
+        states = {
+            keeper: "decommissioned" if row.state == "decommissioned" else "running"
+            for keeper, row in source.table().keepers.items()
+        }
+        for period in fault_periods(source.events()):
+            if math.isinf(period.end_s) and period.what in ("dead", "paused") and states.get(period.node) == "running":
+                states[period.node] = period.what
+        return states
 
     @property
     def plot(self) -> Plots:
         """The pictures."""
         return Plots(self.source)
 
+    def _source(self, at: float | None) -> Source:
+        return self.source if at is None else self.source.at(self.moment("at", at))
+
     def _table(self, at: float | None) -> Table:
         return self.source.table(None if at is None else self.moment("at", at))
 
     def moment(self, option: str, time_s: float) -> float:
         """Return a time within the trace, or raise InvalidOption."""
-        return check_moment(option, time_s, self.source.now())
+        return self.source.moment(option, time_s)

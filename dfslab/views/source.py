@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import bisect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from dfslab.core.history import Table
+from dfslab.core.options import check_moment
 from dfslab.core.setup import Setup
 from dfslab.core.trace import TraceEvent
 
@@ -29,6 +29,8 @@ class Source:
     since : callable, optional
         `since(seen)` returns how many events there have been, and those behind the first `seen`; what
         makes watching a long trace cheap.
+    begin : callable
+        Returns the earliest moment whose table is still known: 0 until old events fall out.
     """
 
     events: Callable[[], Sequence[TraceEvent]]
@@ -36,6 +38,7 @@ class Source:
     now: Callable[[], float]
     setup: Setup = field(default_factory=Setup)
     since: Callable[[int], tuple[int, Sequence[TraceEvent]]] | None = None
+    begin: Callable[[], float] = lambda: 0.0
 
     def news(self, seen: int) -> tuple[int, Sequence[TraceEvent]]:
         """Return how many events there have been, and those behind the first `seen`, as far as they are still kept."""
@@ -43,6 +46,10 @@ class Source:
             return self.since(seen)
         events = self.events()
         return len(events), events[seen:]
+
+    def moment(self, option: str, time_s: float) -> float:
+        """Return a time that the trace covers, or raise InvalidOption naming `option`."""
+        return check_moment(option, time_s, self.now(), self.begin())
 
     def at(self, time_s: float) -> Source:
         """Return the same trace as it stood `time_s` seconds after the start."""
@@ -63,5 +70,4 @@ class Source:
 
 def _until(events: Sequence[TraceEvent], time_s: float) -> Sequence[TraceEvent]:
     """Return the events up to a moment; nodes write their lines nearly, but not strictly, in order of time."""
-    end = bisect.bisect_right(events, time_s + 1.0, key=lambda event: event.time_s)
-    return [event for event in events[:end] if event.time_s <= time_s]
+    return [event for event in events if event.time_s <= time_s]

@@ -228,7 +228,20 @@ def test_the_trace_is_written_as_json_lines(start: Starter, tmp_path: Path) -> N
     assert kinds.index("replica_recorded") < kinds.index("upload_acknowledged")
     ids = [line["id"] for line in lines]
     assert len(set(ids)) == len(ids)
-    assert all(line["cause"] in ids for line in lines if line["cause"])
+    assert all(line["cause"] in ids for line in lines if "cause" in line)
+
+
+def test_each_life_of_a_root_has_a_trace_of_its_own(start: Starter, tmp_path: Path) -> None:
+    """One file, one life: times begin at 0 again with each start, so two lives can't share a trace."""
+    for _ in range(3):
+        start(root=tmp_path).close()
+
+    traces = sorted(path.name for path in tmp_path.glob("trace*.jsonl"))
+    assert traces == ["trace-1.jsonl", "trace-2.jsonl", "trace.jsonl"]
+    lives = [dfslab.replay(tmp_path / name) for name in traces]
+    assert [len(life.keepers()) for life in lives] == [4, 4, 4]
+    boots = [life.trace[0].id for life in lives]
+    assert len(set(boots)) == 3
 
 
 def test_its_representations_say_how_it_is(cluster: Cluster) -> None:

@@ -126,7 +126,13 @@ class Story:
     def source(self, replicas: int = 3, capacity: int = 10_000, **setup: Any) -> Source:
         trace = self.trace(capacity)
         options = Options(replicas=replicas)
-        return Source(trace.events, trace.table, lambda: self.now, Setup(options=options, **setup))
+        return Source(
+            trace.events,
+            trace.table,
+            lambda: self.now,
+            Setup(options=options, **setup),
+            begin=lambda: trace.begin_s,
+        )
 
     def plots(self, replicas: int = 3, capacity: int = 10_000) -> Plots:
         return Plots(self.source(replicas, capacity))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
-from dfslab.core.options import check_moment
 from dfslab.views.plots.download_throughput import draw_download_throughput
 from dfslab.views.plots.lookup_table import draw_lookup_table
 from dfslab.views.plots.replication_timeline import draw_replication_timeline
@@ -82,7 +81,7 @@ class Plots:
         return draw_download_throughput(self._source.events(), ax, name)
 
     def _source_at(self, at: float | None) -> Source:
-        return self._source if at is None else self._source.at(check_moment("at", at, self._source.now()))
+        return self._source if at is None else self._source.at(self._source.moment("at", at))
 
 
 __all__ = ["Plots"]

@@ -1,0 +1,290 @@
+"""A trace as lines of JSON: what each line says, and reading them back with nothing taken on trust.
+
+The first line is the `cluster_started` event; its detail carries the format and the cluster's
+settings and, in an export, how many lines follow (`events`) and, when older events had fallen out,
+the table that they led to (`base`). What is empty in an event is left out of its line.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from dfslab.core.errors import DfsError, InvalidOption, TraceUnreadable
+from dfslab.core.history import Table
+from dfslab.core.setup import TRACE_FORMAT, Setup
+from dfslab.core.trace import Kind, Trace, TraceEvent
+
+_EMPTY: Mapping[str, Any] = {"file_name": "", "version": "", "peer": "", "bytes": 0, "cause": "", "detail": {}}
+"""What a field is when its line does not have it."""
+_REQUIRED = tuple(one.name for one in fields(TraceEvent) if one.name not in _EMPTY)
+_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+
+
+def line_of(event: TraceEvent) -> str:
+    """Return the event as a line of JSON, without its end."""
+    values = event.as_dict()
+    return _dumps({name: value for name, value in values.items() if value or name in _REQUIRED})
+
+
+def header_of(setup: Setup, events: Sequence[TraceEvent], base: Table, begin_s: float) -> tuple[TraceEvent, int]:
+    """Return the first line of an export, and how many events of the trace it stands for: 1, or 0 once it fell out."""
+    if events and events[0].kind is Kind.CLUSTER_STARTED:
+        extra: dict[str, Any] = {"events": len(events) - 1}
+        return replace(events[0], detail={**events[0].detail, **extra}), 1
+    extra = {"events": len(events), "base": base.as_dict()}
+    return TraceEvent("lab.export:0", begin_s, "lab", Kind.CLUSTER_STARTED, detail={**setup.as_detail(), **extra}), 0
+
+
+@dataclass(frozen=True)
+class SavedTrace:
+    """A trace that was read back.
+
+    Attributes
+    ----------
+    setup : Setup
+    trace : Trace
+    now_s : float
+        The time of its last event, seconds since the cluster started.
+    torn : bool
+        True when the end of the file is missing.
+    """
+
+    setup: Setup
+    trace: Trace
+    now_s: float
+    torn: bool
+
+
+def read_trace(lines: Iterable[bytes], path: str, *, partial: bool = False) -> SavedTrace:
+    """Read a trace from the lines of a file, each with its line end; raise TraceUnreadable naming line and field.
+
+    With `partial`, a file that was cut short is read as far as it is whole.
+    """
+    return _Reader(path, partial).read(lines)
+
+
+class _Reader:
+    def __init__(self, path: str, partial: bool) -> None:
+        self._path, self._partial = path, partial
+        self._line = 0
+
+    def read(self, lines: Iterable[bytes]) -> SavedTrace:
+        trace: Trace | None = None
+        setup, torn, now_s, promised = Setup(), False, 0.0, None
+        for self._line, line in enumerate(lines, 1):
+            event = self._event(line)
+            if event is None:
+                torn = True
+                break
+            if trace is None:
+                setup, trace, promised = self._begin(event)
+            else:
+                self._append(trace, event)
+            now_s = max(now_s, event.time_s)
+        if trace is None:
+            self._line = 1
+            raise self._refused("", "the file is empty, or was cut short in its first line")
+        return SavedTrace(setup, trace, now_s, self._is_short(trace, promised) or torn)
+
+    def _refused(self, field: str, reason: str) -> TraceUnreadable:
+        return TraceUnreadable(path=self._path, line=self._line, field=field, reason=reason)
+
+    # -- the whole file -----------------------------------------------------------------------
+
+    def _begin(self, first: TraceEvent) -> tuple[Setup, Trace, int | None]:
+        """Return what the first line says: the settings, the trace so far, and how many lines follow, if it knows."""
+        if first.kind is not Kind.CLUSTER_STARTED:
+            reason = (
+                f"it is {str(first.kind)!r}, a whole cluster's trace begins with 'cluster_started'; that of one node "
+                "(`dfslab master`, `dfslab keeper`) can't be replayed"
+            )
+            raise self._refused("kind", reason)
+        setup = self._setup(first.detail)
+        detail = {name: value for name, value in first.detail.items() if name not in ("events", "base")}
+        promised = first.detail.get("events")
+        if promised is not None and not _is_count(promised):
+            raise self._refused("detail.events", f"it is {promised!r}, not a count")
+        if "base" not in first.detail:
+            trace = Trace(_ALL)
+            trace.append(replace(first, detail=detail))
+            return setup, trace, promised
+        return setup, Trace(_ALL, self._base(first.detail["base"]), first.time_s), promised
+
+    def _setup(self, detail: Mapping[str, Any]) -> Setup:
+        number = detail.get("format", -1)
+        if not _is_count(number):
+            raise self._refused("detail.format", "it is missing or no number: this is no trace of dfslab's")
+        if number != TRACE_FORMAT:
+            advice = "a newer dfslab reads it" if number > TRACE_FORMAT else "it is too old"
+            raise self._refused("detail.format", f"it is {number}, this version reads {TRACE_FORMAT}: {advice}")
+        try:
+            return Setup.from_detail(detail)
+        except KeyError as error:
+            raise self._refused(f"detail.{error.args[0]}", "it is missing") from None
+        except InvalidOption as error:
+            raise self._refused(f"detail.{error.fields['option']}", str(error)) from None
+        except (TypeError, ValueError, AttributeError, DfsError) as error:
+            raise self._refused("detail", f"the settings can't be read ({error})") from None
+
+    def _base(self, values: Any) -> Table:
+        try:
+            return Table.from_dict(values)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._refused("detail.base", f"the table can't be read ({error})") from None
+
+    def _append(self, trace: Trace, event: TraceEvent) -> None:
+        if event.kind is Kind.CLUSTER_STARTED:
+            raise self._refused("kind", "a second 'cluster_started': the file holds more than one life of a cluster")
+        try:
+            trace.append(event)
+        except KeyError:
+            field = "version" if event.kind is Kind.FILE_RENAMED else "peer"
+            raise self._refused(field, f"no earlier line brought {getattr(event, field)!r}") from None
+
+    def _is_short(self, trace: Trace, promised: int | None) -> bool:
+        follow = self._line - 1
+        if promised is None or follow == promised:
+            return False
+        if follow < promised and self._partial:
+            return True
+        reason = f"{promised} lines should follow, {follow} do: the file was " + (
+            "cut short; replay(path, partial=True) reads what is there" if follow < promised else "added to"
+        )
+        self._line = 1
+        raise self._refused("detail.events", reason)
+
+    # -- one line -----------------------------------------------------------------------------
+
+    def _event(self, line: bytes) -> TraceEvent | None:
+        """Return the event of a line, or None for the torn end of a file that may be partial."""
+        try:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
+            if line.endswith(b"\n"):
+                raise self._refused("", "it is no JSON") from None
+            if self._partial:
+                return None
+            reason = "the file was cut short in this line; replay(path, partial=True) reads what is whole"
+            raise self._refused("", reason) from None
+        if not isinstance(values, dict):
+            raise self._refused("", "it is no JSON object")
+        return self._checked(values)
+
+    def _checked(self, values: dict[str, Any]) -> TraceEvent:
+        for name in _REQUIRED:
+            if name not in values:
+                raise self._refused(name, "it is missing")
+        for name, value in values.items():
+            check = _FIELDS.get(name)
+            if check is None:
+                raise self._refused(name, "an event has no such field")
+            if not check.holds(value):
+                raise self._refused(name, f"it is {_short(value)}, not {check.wanted}")
+        kind = Kind(values["kind"])
+        detail = values.get("detail", _EMPTY["detail"])
+        for name, check in _DETAIL.get(kind, {}).items():
+            if name not in detail:
+                raise self._refused(f"detail.{name}", "it is missing")
+            if not check.holds(detail[name]):
+                raise self._refused(f"detail.{name}", f"it is {_short(detail[name])}, not {check.wanted}")
+        return TraceEvent(**{**_EMPTY, **values, "kind": kind})
+
+
+_ALL = 2**62
+"""As many events as there are: a saved trace is not bounded again."""
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+# -- what a field may be ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Check:
+    wanted: str
+    holds: Callable[[Any], bool]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_KINDS = frozenset(map(str, Kind))
+_TEXT = _Check("text", lambda value: isinstance(value, str))
+_NUMBER = _Check("a number", _is_number)
+_COUNT = _Check("a whole number, 0 or more", _is_count)
+_OFF_OR_ON = _Check("true or false", lambda value: isinstance(value, bool))
+_LIST = _Check("a list", lambda value: isinstance(value, list))
+
+_FIELDS: Mapping[str, _Check] = {
+    "id": _Check("an event's id", lambda value: isinstance(value, str) and bool(value)),
+    "time_s": _Check("a number of seconds, 0 or more", lambda value: _is_number(value) and value >= 0),
+    "node": _TEXT,
+    "kind": _Check("a kind that this version knows", lambda value: isinstance(value, str) and value in _KINDS),
+    "file_name": _TEXT,
+    "version": _TEXT,
+    "peer": _TEXT,
+    "bytes": _COUNT,
+    "cause": _TEXT,
+    "detail": _Check("a JSON object", lambda value: isinstance(value, dict)),
+}
+
+_FILE = {"created_at": _NUMBER}
+_REPLICA = {"path": _TEXT}
+_REASON = {"reason": _TEXT}
+_TRANSFER = {"transfer": _TEXT}
+_COPY = {"source": _TEXT, "copy": _TEXT}
+_CHUNK = {"offset": _COUNT, "start_s": _NUMBER, "outcome": _TEXT}
+
+_DETAIL: Mapping[Kind, Mapping[str, _Check]] = {
+    Kind.FILE_RESTORED: _FILE,
+    Kind.REPLICA_RESTORED: _REPLICA,
+    Kind.SAFE_MODE_ENDED: {"unseen": _LIST},
+    Kind.KEEPER_REGISTERED: {
+        "state": _TEXT,
+        "incarnation": _COUNT,
+        "address": _TEXT,
+        "data_address": _TEXT,
+        "directory": _TEXT,
+        "free_bytes": _COUNT,
+    },
+    Kind.KEEPER_UNSEEN: {"incarnation": _COUNT},
+    Kind.HEARTBEAT: {"free_bytes": _COUNT},
+    Kind.UPLOAD_REQUESTED: _TRANSFER,
+    Kind.SLOT_GRANTED: {"upload": _TEXT, "name": _TEXT, "keeper": _TEXT, "for_version": _TEXT},
+    Kind.UPLOAD_STARTED: _TRANSFER,
+    Kind.REPLICA_RECORDED: _REPLICA,
+    Kind.FILE_COMMITTED: _FILE,
+    Kind.UPLOAD_ACKNOWLEDGED: {"upload": _TEXT},
+    Kind.COPY_ORDERED: {**_COPY, **_REASON},
+    Kind.COPY_STARTED: {"copy": _TEXT},
+    Kind.COPY_DONE: _COPY,
+    Kind.COPY_FAILED: {**_COPY, **_REASON},
+    Kind.UPLOAD_RETRIED: {**_TRANSFER, **_REASON},
+    Kind.UPLOAD_DONE: _TRANSFER,
+    Kind.UPLOAD_FAILED: {**_TRANSFER, **_REASON},
+    Kind.PROGRESS: {"total": _COUNT},
+    Kind.DOWNLOAD_STARTED: {"holders": _LIST},
+    Kind.CHUNK_FETCHED: _CHUNK,
+    Kind.CHUNK_FAILED: {**_CHUNK, **_REASON},
+    Kind.DOWNLOAD_DONE: {"seconds": _NUMBER, "holders": _COUNT},
+    Kind.DOWNLOAD_FAILED: _REASON,
+    Kind.FILE_DELETED: _REASON,
+    Kind.FILE_RENAMED: {"old": _TEXT},
+    Kind.REPLICA_DROP_ORDERED: _REASON,
+    Kind.REPLICA_CORRUPT: _REASON,
+    Kind.FAULT: {"action": _TEXT},
+    Kind.NODE_ERROR: _REASON,
+}
+"""What the tables, the pictures and the explanations take from an event's detail."""

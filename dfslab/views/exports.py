@@ -1,0 +1,96 @@
+"""The trace as an object of its own: to go through, to count, to save, to hand to other tools."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import overload
+
+import pandas as pd
+
+from dfslab.core.errors import TargetForbidden, TargetMissing, TargetUnwritable
+from dfslab.core.saved import header_of, line_of
+from dfslab.core.trace import TraceEvent
+from dfslab.views import tables
+from dfslab.views.source import Source
+
+
+class Events(Sequence[TraceEvent]):
+    """The events of a trace as they were when it was asked for, oldest first.
+
+    A sequence of `dfslab.core.trace.TraceEvent`: it has a length, can be indexed and gone through.
+
+    Parameters
+    ----------
+    source : Source
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._base, self._events = source.history()
+        self._begin_s, self._now_s = source.begin(), source.now()
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def __iter__(self) -> Iterator[TraceEvent]:
+        return iter(self._events)
+
+    @overload
+    def __getitem__(self, index: int) -> TraceEvent: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[TraceEvent]: ...
+    def __getitem__(self, index: int | slice) -> TraceEvent | Sequence[TraceEvent]:
+        return self._events[index]
+
+    def __repr__(self) -> str:
+        return f"<dfslab trace: {len(self)} events, {self._begin_s:.1f} to {self._now_s:.1f} s>"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return one row an event; see `dfslab.views.tables.events` for the columns."""
+        return tables.events(self._events)
+
+    def to_jsonl(self, path: str | os.PathLike[str]) -> Path:
+        """Save the trace as lines of JSON, for `dfslab.replay`; return the file's absolute path.
+
+        The file appears only when it is whole; what had that name is replaced.
+
+        Raises
+        ------
+        TargetMissing, TargetForbidden, TargetUnwritable
+            The folder does not exist, may not be written, or the disk refuses; nothing is left there.
+        """
+        header, stands_for = header_of(self._source.setup, self._events, self._base, self._begin_s)
+        lines = (line_of(event) for event in (header, *self._events[stands_for:]))
+        return write_whole(path, (f"{line}\n" for line in lines))
+
+
+def write_whole(path: str | os.PathLike[str], parts: Iterable[str]) -> Path:
+    """Write text to a file that appears under its name only when it is whole, and return its absolute path."""
+    target = Path(path).expanduser().absolute()
+    if target.is_dir():
+        raise TargetUnwritable(path=str(target), reason="it is a folder")
+    temporary = target.with_name(f".dfslab-{secrets.token_hex(8)}.part")
+    try:
+        try:
+            with temporary.open("x", encoding="utf-8", errors="backslashreplace") as file:
+                file.writelines(parts)
+            temporary.replace(target)
+        finally:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+    except OSError as error:
+        raise _unwritable(target, error) from None
+    return target
+
+
+def _unwritable(path: Path, error: OSError) -> TargetUnwritable:
+    kind: type[TargetUnwritable] = TargetUnwritable
+    if isinstance(error, FileNotFoundError):
+        kind = TargetMissing
+    elif isinstance(error, PermissionError):
+        kind = TargetForbidden
+    return kind(path=str(path), reason=error.strerror or str(error))
