@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from dfslab.core.blocks import split_into_chunks
-from dfslab.core.links import Link
+from dfslab.core.links import Bucket, Link
 from dfslab.core.options import Options
 from dfslab.core.predict.prediction import (
     RATE_TOLERANCE,
@@ -69,12 +69,13 @@ def download_s(
     1. Before the first byte pass one call to the master (2 delays), one TCP handshake (2), unless the
        connection was kept from an earlier transfer, and one request (2). Each later chunk costs its
        holder a request again, during which its card rests and saves up at most `BURST_S`: with a
-       round trip of d, a chunk of L bytes takes L/r + max(0, d - BURST_S).
+       round trip of d, a chunk of L bytes takes L/r + max(0, d - BURST_S). A client that is the limit
+       rests as long if all its holders ask in step, as holders that share a card evenly do.
     2. Chunks are whole: each holder takes the next when it is free (list scheduling). `typical` follows
        that schedule; `low` lets all holders be busy to the end, size / Σ r. No holder rests while a
        chunk waits, so the last one, of L bytes, begins by (size - L) / Σ r, and `high` has it served
-       by the slowest holder (the argument of Graham, "Bounds on multiprocessing timing anomalies",
-       SIAM J. Appl. Math. 17(2), 1969). Hedging the tail (Dean & Barroso, "The tail at scale", CACM
+       by the slowest holder, each having only its share of the client's card (the argument of Graham, "Bounds on multiprocessing timing anomalies",
+       multiprocessing timing anomalies", SIAM J. Appl. Math. 17(2), 1969). Hedging the tail (Dean & Barroso, "The tail at scale", CACM
        56(2), 2013) only brings it closer to `low`.
     3. With a loss p, a chunk is asked for again: × (1 + p / (2 (1 - p))) on average, without a bound.
 
@@ -152,53 +153,55 @@ class _Lanes:
     def __init__(self, wires: Wires, client: str, holders: Sequence[str], when: int) -> None:
         self._client_rate = wires.rate(client)
         self._rates = [wires.rate(client, holder) for holder in holders]
-        trips = [wires.round_trip(client, holder, when) for holder in holders]
-        bursts = [wires.burst(client, holder) for holder in holders]
-        kept = when == EARLY  # the connection is there already
-        self._gaps = [max(0.0, trip - burst) for trip, burst in zip(trips, bursts, strict=True)]
-        self._begin = [
-            (0.0 if kept else trip) + min(0.0, trip - burst) for trip, burst in zip(trips, bursts, strict=True)
-        ]
+        self._trips = [wires.round_trip(client, holder, when) for holder in holders]
+        self._bursts = [wires.burst(client, holder) for holder in holders]
+        self._handshakes = [0.0 if when == EARLY else trip for trip in self._trips]  # at best, a connection was kept
+        self._gaps = [max(0.0, trip - burst) for trip, burst in zip(self._trips, self._bursts, strict=True)]
 
-    def _chunk_s(self, lane: int, length: int) -> float:
-        return self._gaps[lane] + length / self._rates[lane]
-
-    def _served_alone(self, length: int) -> float:
-        """Return the bytes/s of all lanes together on chunks of this length, if the client takes them."""
-        return sum(length / self._chunk_s(lane, length) for lane in range(len(self._rates)))
-
-    def _client_s(self, size: int) -> float:
-        return min(self._begin) + size / self._client_rate
+    @property
+    def _first_byte_s(self) -> float:
+        return min(handshake + trip for handshake, trip in zip(self._handshakes, self._trips, strict=True))
 
     def fluid(self, lengths: Sequence[int]) -> float:
-        """Return the time with every lane busy to the end."""
+        """Return the time with every lane busy to the end, and all its idle time saved up."""
         if not lengths:
             return 0.0
-        size = sum(lengths)
-        return max(0.0, min(self._begin) + size / self._served_alone(max(lengths)), self._client_s(size))
+        size, longest = sum(lengths), max(lengths)
+        served = sum(longest / (gap + longest / rate) for gap, rate in zip(self._gaps, self._rates, strict=True))
+        moved = max(size / served, size / self._client_rate) - max(self._bursts)
+        return max(self._first_byte_s, min(self._handshakes) + moved)
 
     def schedule(self, lengths: Sequence[int]) -> float:
         """Return the time when each chunk goes to the lane that is free first, unless the client needs longer."""
-        free = [(begin, lane) for lane, begin in enumerate(self._begin)]
+        free = [(handshake, lane) for lane, handshake in enumerate(self._handshakes)]
+        buckets = [Bucket() for _ in free]
         heapq.heapify(free)
         end = 0.0
         for length in lengths:
-            at, lane = heapq.heappop(free)
-            at += self._chunk_s(lane, length)
+            asked_at, lane = heapq.heappop(free)
+            at = asked_at + self._trips[lane]
+            if self._bursts[lane]:
+                at = max(at, buckets[lane].reserve(length, self._rates[lane] / 1e6, at))
+            else:
+                at += length / self._rates[lane]
             end = max(end, at)
             heapq.heappush(free, (at, lane))
-        return max(end, self._client_s(sum(lengths))) if lengths else 0.0
+        return max(end, self._client_s(lengths)) if lengths else 0.0
+
+    def _client_s(self, lengths: Sequence[int]) -> float:
+        """Return the time if the client is the limit; its card rests while all lanes, in step, ask for a next chunk."""
+        rounds = len(lengths) / len(self._rates) - 1
+        return self._first_byte_s + sum(lengths) / self._client_rate + rounds * min(self._gaps) - max(self._bursts)
 
     def bound(self, lengths: Sequence[int]) -> float:
-        """Return the time by which every order of the chunks is through."""
+        """Return the time by which every order of the chunks is through, each lane having its share of the client."""
         if not lengths:
             return 0.0
-        longest, lanes = max(lengths), range(len(self._rates))
-        together = min(self._client_rate, self._served_alone(longest))
-        share = self._client_rate / len(self._rates)
-        last = max(self._gaps[lane] + longest / min(share, self._rates[lane]) for lane in lanes)
-        bound = max(self._begin) + (sum(lengths) - longest) / together + last
-        return max(bound, self.schedule(lengths))
+        longest, share = max(lengths), self._client_rate / len(self._rates)
+        slots = [gap + longest / min(share, rate) for gap, rate in zip(self._gaps, self._rates, strict=True)]
+        together = sum(longest / slot for slot in slots)
+        begin = max(handshake + trip for handshake, trip in zip(self._handshakes, self._trips, strict=True))
+        return max(begin + (sum(lengths) - longest) / together + max(slots), self.schedule(lengths))
 
 
 def _chunk_lengths(size_bytes: int, options: Options | None, holders: int) -> list[int]:
