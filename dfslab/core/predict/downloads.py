@@ -74,9 +74,9 @@ def download_s(
     2. Chunks are whole: each holder takes the next when it is free (list scheduling). `typical` follows
        that schedule; `low` lets all holders be busy to the end, size / Σ r. No holder rests while a
        chunk waits, so the last one, of L bytes, begins by (size - L) / Σ r, and `high` has it served
-       by the slowest holder, each having only its share of the client's card (the argument of Graham, "Bounds on multiprocessing timing anomalies",
-       multiprocessing timing anomalies", SIAM J. Appl. Math. 17(2), 1969). Hedging the tail (Dean & Barroso, "The tail at scale", CACM
-       56(2), 2013) only brings it closer to `low`.
+       by the slowest holder with an even share of the client (the argument of Graham, "Bounds on
+       multiprocessing timing anomalies", SIAM J. Appl. Math. 17(2), 1969). Hedging the tail (Dean &
+       Barroso, "The tail at scale", CACM 56(2), 2013) only brings it closer to `low`.
     3. With a loss p, a chunk is asked for again: × (1 + p / (2 (1 - p))) on average, without a bound.
 
     Examples
