@@ -46,6 +46,10 @@ class Looks(Running):
         """The events themselves: a sequence, with `.to_pandas()`, `.to_jsonl(path)` and `.to_perfetto(path)`."""
         return self._looking().trace
 
+    def compare(self, machine_mb_s: float | None = None) -> pd.DataFrame:
+        """Return what took how long, predicted and observed; see `dfslab.views.compare.compare`."""
+        return self._looking().compare(machine_mb_s)
+
     @property
     def plot(self) -> Plots:
         """The pictures: `plot.lookup_table()`, `plot.replication_timeline()`, `plot.download_throughput()`."""

@@ -65,6 +65,16 @@ class Looking:
                 states[period.node] = period.what
         return states
 
+    def compare(self, machine_mb_s: float | None = None) -> pd.DataFrame:
+        """Return what took how long, predicted and observed; see `dfslab.views.compare.compare` for its columns.
+
+        `machine_mb_s` is the rate of a node whose link sets no limit; without it, transfers over such
+        links are not predicted.
+        """
+        from dfslab.views.compare import compare
+
+        return compare(*self.source.history(), self.source.setup, machine_mb_s)
+
     @property
     def plot(self) -> Plots:
         """The pictures."""

@@ -58,6 +58,7 @@ def on_begin_upload(state: MasterState, event: BeginUpload, now: float, out: Eff
         upload=upload.id,
         name=event.name,
         for_version=version_id,
+        ack_replicas=event.ack_replicas,
     )
     out.reply(event.request, Slot(version_id, keeper.id, keeper.data_address, None, cause))
 

@@ -8,7 +8,7 @@ nothing of the machine: where no link sets a rate they say NaN, unless `machine_
 from dfslab.core.predict.detection import detection_s
 from dfslab.core.predict.downloads import download_between, download_rate_mb_s, download_s
 from dfslab.core.predict.losses import loss_probability, mean_time_to_loss_s
-from dfslab.core.predict.prediction import RATE_TOLERANCE, SLACK_S, Prediction, rate_of, unknown
+from dfslab.core.predict.prediction import RATE_TOLERANCE, SLACK_S, Prediction, check_machine, rate_of, unknown
 from dfslab.core.predict.repairs import recovery_s, repair_between, repair_s
 from dfslab.core.predict.uploads import upload_between, upload_s
 from dfslab.core.predict.wires import Wires
@@ -18,6 +18,7 @@ __all__ = [
     "SLACK_S",
     "Prediction",
     "Wires",
+    "check_machine",
     "detection_s",
     "download_between",
     "download_rate_mb_s",

@@ -14,6 +14,7 @@ from dfslab.core.predict.prediction import (
     SLACK_S,
     Prediction,
     check_amount,
+    check_machine,
     check_some,
     rate_of,
     unknown,
@@ -87,7 +88,7 @@ def download_s(
     """
     check_some("holders", holders)
     nodes = {CLIENT: client or Link(), MASTER: master or Link(), **named(holders, "holders")}
-    wires = Wires.of(nodes, _machine(machine_mb_s))
+    wires = Wires.of(nodes, check_machine(machine_mb_s))
     return download_between(wires, CLIENT, list(nodes)[2:], size_bytes, options=options, slack_s=slack_s)
 
 
@@ -207,7 +208,3 @@ class _Lanes:
 def _chunk_lengths(size_bytes: int, options: Options | None, holders: int) -> list[int]:
     block_size = (options or Options()).block_size
     return [chunk.length for chunk in split_into_chunks(int(size_bytes), block_size, holders)]
-
-
-def _machine(machine_mb_s: float | None) -> float | None:
-    return None if machine_mb_s is None else check_amount("machine_mb_s", machine_mb_s, positive=True)

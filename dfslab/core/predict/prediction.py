@@ -83,3 +83,8 @@ def check_some(option: str, values: Sequence[object]) -> None:
     """Raise InvalidOption when a sequence that must have something in it is empty."""
     if not values:
         raise InvalidOption(option=option, value=repr(values), reason="there must be at least one")
+
+
+def check_machine(machine_mb_s: float | None) -> float | None:
+    """Return the rate of the machine, if one is given; raise InvalidOption when it is none."""
+    return None if machine_mb_s is None else check_amount("machine_mb_s", machine_mb_s, positive=True)

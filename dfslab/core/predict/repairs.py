@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from dfslab.core.links import Link
 from dfslab.core.options import Options
 from dfslab.core.predict.detection import detection_s
-from dfslab.core.predict.prediction import RATE_TOLERANCE, SLACK_S, Prediction, check_amount, check_some, unknown
+from dfslab.core.predict.prediction import (
+    RATE_TOLERANCE,
+    SLACK_S,
+    Prediction,
+    check_amount,
+    check_machine,
+    check_some,
+    unknown,
+)
 from dfslab.core.predict.wires import EARLY, LATE, MASTER, MEAN, Wires, named, tries
 
 
@@ -89,10 +97,9 @@ def repair_s(
     if targets is not None:
         check_some("targets", targets)
     sides = {**named(sources, "sources"), **named(sources if targets is None else targets, "targets")}
-    machine = None if machine_mb_s is None else check_amount("machine_mb_s", machine_mb_s, positive=True)
     names = list(sides)
     return repair_between(
-        Wires.of({MASTER: master or Link(), **sides}, machine),
+        Wires.of({MASTER: master or Link(), **sides}, check_machine(machine_mb_s)),
         names[: len(sources)],
         names[len(sources) :],
         sizes_bytes,

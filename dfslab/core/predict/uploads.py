@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
 from dfslab.core.options import Options, check_count
-from dfslab.core.predict.prediction import RATE_TOLERANCE, SLACK_S, Prediction, check_amount, check_some, unknown
+from dfslab.core.predict.prediction import (
+    RATE_TOLERANCE,
+    SLACK_S,
+    Prediction,
+    check_amount,
+    check_machine,
+    check_some,
+    unknown,
+)
 from dfslab.core.predict.wires import CLIENT, EARLY, LATE, MASTER, MEAN, Wires, named, tries
 
 
@@ -84,9 +92,8 @@ def upload_s(
     """
     check_some("keepers", keepers)
     nodes = {CLIENT: client or Link(), MASTER: master or Link(), **named(keepers, "keepers")}
-    machine = None if machine_mb_s is None else check_amount("machine_mb_s", machine_mb_s, positive=True)
     return upload_between(
-        Wires.of(nodes, machine),
+        Wires.of(nodes, check_machine(machine_mb_s)),
         CLIENT,
         list(nodes)[2:],
         size_bytes,
