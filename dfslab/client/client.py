@@ -23,6 +23,7 @@ from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.data_client import DataClient
+from dfslab.runtime.network import Network
 from dfslab.runtime.wire import address_from, file_info_from
 
 if TYPE_CHECKING:
@@ -77,14 +78,16 @@ class Client:
         chunk_scheduler: object = "work-stealing",
         clock: Clock | None = None,
         trace: Callable[[TraceEvent], None] = lambda event: None,
+        network: Network | None = None,
     ) -> None:
         self._scheduler = resolve("chunk_scheduler", chunk_scheduler)
         self._ack_timeout_s = ack_timeout_s
         self._clock = clock or Clock()
         self._tracer = Tracer(name, secrets.token_hex(3))
         self._trace = trace
-        self._master = MasterLink(_address(master_address), token, patience_s)
-        self._data = DataClient(token, stall_timeout_s)
+        nic = (network or Network()).nic(name)
+        self._master = MasterLink(_address(master_address), token, patience_s, nic)
+        self._data = DataClient(token, stall_timeout_s, nic)
 
     @property
     def address(self) -> str:

@@ -13,7 +13,8 @@ from dfslab.core.errors import BAD_REPLICA_ERRORS, DfsError, KeeperUnreachable, 
 from dfslab.core.model import Holder, Location
 from dfslab.core.policies.chunk_scheduler import ChunkScheduler
 from dfslab.runtime.clock import Clock
-from dfslab.runtime.data_client import NO_ANSWER, Connection, DataClient, Range
+from dfslab.runtime.data_client import Connection, DataClient, Range
+from dfslab.runtime.rpc import NO_ANSWER
 
 REST_S = 0.01
 """How often a worker with nothing to do looks whether a late chunk is worth hedging."""

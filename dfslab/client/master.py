@@ -8,6 +8,7 @@ from typing import Any
 from dfslab.core.errors import MasterUnavailable
 from dfslab.core.model import Address
 from dfslab.runtime.dfs_pb2_grpc import MasterTrackerStub
+from dfslab.runtime.network import Nic
 from dfslab.runtime.rpc import RpcClient
 
 CALL_TIMEOUT_S = 5.0
@@ -22,11 +23,13 @@ class MasterLink:
     token : str
     patience_s : float
         How long a call is repeated while the master does not answer.
+    nic : Nic
+        The client's network card.
     """
 
-    def __init__(self, address: Address, token: str, patience_s: float) -> None:
+    def __init__(self, address: Address, token: str, patience_s: float, nic: Nic) -> None:
         self.address, self.patience_s = address, patience_s
-        self._rpc = RpcClient(MasterTrackerStub, address, token)
+        self._rpc = RpcClient(MasterTrackerStub, address, token, nic)
 
     def once(self, method: str, request: Any, *, changes: bool, timeout_s: float = CALL_TIMEOUT_S) -> Any:
         """Call once."""

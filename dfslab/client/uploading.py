@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
+from typing import Any
 
 from dfslab.client.master import MasterLink
 from dfslab.client.source import Source
@@ -16,6 +17,7 @@ from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.data_client import DataClient
+from dfslab.runtime.pulse import Pulse
 from dfslab.runtime.wire import address_from, file_info_from
 
 Progress = Callable[[int, int], None]
@@ -105,14 +107,14 @@ class Uploading:
         cause = self._note(Kind.UPLOAD_STARTED, version=action.version, peer=action.keeper, cause=action.cause)
         order = pb.Put(version=action.version, size=self._source.size, block_size=self._block_size, cause=cause)
         self._source.rewind()
+        pulse = Pulse(self._clock.now, lambda done: self._note_progress(action, done))
+
+        def sent(done: int) -> None:
+            self._progress(done, self._source.size)
+            pulse.beat(done)
+
         try:
-            self._data.put(
-                action.keeper,
-                action.address,
-                order,
-                self._source.read_into,
-                lambda done: self._progress(done, self._source.size),
-            )
+            self._data.put(action.keeper, action.address, order, self._source.read_into, sent)
         except SourceUnreadable:
             raise
         except DfsError as error:
@@ -120,14 +122,20 @@ class Uploading:
             return upload.SendFailed(error)
         return upload.Sent()
 
-    def _note(self, kind: Kind, *, version: str = "", peer: str = "", cause: str = "", **detail: str) -> str:
+    def _note_progress(self, action: upload.Send, done: int) -> None:
+        total = self._source.size
+        self._note(Kind.PROGRESS, version=action.version, peer=action.keeper, done=done, total=total)
+
+    def _note(
+        self, kind: Kind, *, version: str = "", peer: str = "", cause: str = "", done: int | None = None, **detail: Any
+    ) -> str:
         event = self._tracer.event(
             kind,
             self._clock.now(),
             file_name=self._name,
             version=version,
             peer=peer,
-            bytes=self._source.size,
+            bytes=self._source.size if done is None else done,
             cause=cause or getattr(self, "_cause", ""),
             transfer=self._id,
             **detail,

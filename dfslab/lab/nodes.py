@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dfslab.core.errors import UnknownKeeper, WrongState
+from dfslab.core.links import Link
 from dfslab.core.liveness import Liveness
 from dfslab.core.model import Address
 from dfslab.core.trace import Kind, Tracer
@@ -54,6 +55,10 @@ class Nodes:
     settings : MasterSettings
     keeper_settings : callable
         Makes a keeper's settings from its number.
+    network : Network
+        What all of them are on.
+    link : Link
+        A new keeper's link; later changes outlive its restarts.
     """
 
     def __init__(
@@ -65,9 +70,10 @@ class Nodes:
         recorder: Recorder,
         tracer: Tracer,
         network: Network,
+        link: Link,
     ) -> None:
         self._root, self._clock, self._recorder, self._tracer = root, clock, recorder, tracer
-        self.network = network
+        self.network, self._link = network, link
         self._keeper_settings = keeper_settings
         self._lock = threading.RLock()
         self._slots: dict[str, _Slot] = {}
@@ -93,6 +99,7 @@ class Nodes:
         while True:
             self._last_number += 1
             settings = self._keeper_settings(self._last_number, self.master.address)
+            self.network.set_link(settings.name, self._link)
             try:
                 return settings, self._start(settings)
             except WrongState as error:
@@ -104,7 +111,7 @@ class Nodes:
                 raise
 
     def _start(self, settings: KeeperSettings) -> KeeperNode:
-        node = KeeperNode(settings, self._clock, self._recorder.add)
+        node = KeeperNode(settings, self._clock, self._recorder.add, self.network)
         try:
             node.start()
         except BaseException:
@@ -207,7 +214,7 @@ class Nodes:
     def _start_master(self, settings: MasterSettings) -> MasterNode:
         from dfslab.runtime.master_node import MasterNode  # with the first start, not with `import dfslab`
 
-        return MasterNode(settings, self._clock, self._recorder.add)
+        return MasterNode(settings, self._clock, self._recorder.add, self.network)
 
     def kill_master(self) -> None:
         """Crash the master."""

@@ -59,6 +59,7 @@ class Running:
                 self._recorder,
                 self._tracer,
                 self._network,
+                plan.link,
             )
             undo.callback(self._nodes.close)
             for _ in range(plan.n):
@@ -71,6 +72,7 @@ class Running:
                 ack_timeout_s=plan.options.ack_timeout_s,
                 clock=self._clock,
                 trace=self._recorder.add,
+                network=self._network,
             )
             undo.pop_all()
 

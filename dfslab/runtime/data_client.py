@@ -14,41 +14,69 @@ from dfslab.core.model import Address
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
 from dfslab.runtime.checksum import block_crcs
-from dfslab.runtime.gate import Gate, NodeDown
+from dfslab.runtime.gate import NodeDown
+from dfslab.runtime.network import Nic
+from dfslab.runtime.paced import PacedSocket
+from dfslab.runtime.rpc import NO_ANSWER
 from dfslab.runtime.wire import error_from
 
 CONNECT_TIMEOUT_S = 2.0
-NO_ANSWER = "no answer in time"
 REPORT_TIMEOUT_S = 15.0
 """How long a keeper may take to get its replica recorded by the master, on top of the stall timeout."""
 
 
 class Connection:
-    """One connection to a keeper's data port."""
+    """One connection to a keeper's data port, once it was opened."""
 
-    def __init__(self, keeper: str, address: Address, stall_timeout_s: float) -> None:
+    def __init__(self, keeper: str, address: Address, stall_timeout_s: float, nic: Nic) -> None:
         self.keeper, self.address = keeper, address
-        self.sock = socket.create_connection((address.host, address.port), timeout=CONNECT_TIMEOUT_S)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.settimeout(stall_timeout_s)
+        self._stall_timeout_s, self._nic = stall_timeout_s, nic
+        self._wire: PacedSocket | None = None
+        self._aborted = False
+
+    def open(self) -> None:
+        """Connect; raise an OSError when nobody answers."""
+        self._nic.connect(self.keeper, CONNECT_TIMEOUT_S, self._is_aborted)
+        sock = socket.create_connection((self.address.host, self.address.port), timeout=CONNECT_TIMEOUT_S)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.settimeout(self._stall_timeout_s)
+        self._wire = PacedSocket(sock, self._nic, self.keeper, self._stall_timeout_s)
+        self._wire.given_up = self._is_aborted
+
+    @property
+    def wire(self) -> PacedSocket:
+        """The open connection."""
+        if self._wire is None:
+            raise ConnectionError("it was never opened")
+        return self._wire
+
+    def _is_aborted(self) -> bool:
+        return self._aborted
+
+    def settimeout(self, seconds: float) -> None:
+        """Set the longest silence."""
+        self.wire.sock.settimeout(seconds)
 
     def abort(self) -> None:
         """End the connection under whoever is using it."""
-        with contextlib.suppress(OSError):  # not connected any more, which is what is wanted
-            self.sock.shutdown(socket.SHUT_RDWR)
+        self._aborted = True
+        self._nic.network.wake()
+        with contextlib.suppress(OSError):  # not connected (any more), which is what is wanted
+            self.wire.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close it."""
-        self.sock.close()
+        if self._wire is not None:
+            self._wire.sock.close()
 
     def ask(self, request: pb.DataRequest) -> pb.DataReply:
         """Send a request's header and return the reply; raise the error in it, if there is one."""
-        self.sock.sendall(frames.encode(request))
+        self.wire.send_message(request)
         return self.read_reply()
 
     def read_reply(self) -> pb.DataReply:
         """Return the next reply; raise the error in it, if there is one."""
-        reply = frames.receive_message(self.sock, pb.DataReply)
+        reply = self.wire.receive_message(pb.DataReply)
         if reply.HasField("error"):
             raise error_from(reply.error, self.keeper)
         return reply
@@ -73,17 +101,15 @@ class DataClient:
     token : str
     stall_timeout_s : float
         Longest silence in the middle of a transfer.
-    gate : Gate or None
-        The gate of the calling node, if it is one.
+    nic : Nic
+        The calling node's network card, with its gate if it is a node that can be killed.
     idle_per_address : int
         Connections to one keeper that are kept for the next request.
     """
 
-    def __init__(
-        self, token: str, stall_timeout_s: float, gate: Gate | None = None, *, idle_per_address: int = 4
-    ) -> None:
+    def __init__(self, token: str, stall_timeout_s: float, nic: Nic, *, idle_per_address: int = 4) -> None:
         self._idle_per_address = idle_per_address
-        self._token, self._stall_timeout_s, self._gate = token, stall_timeout_s, gate
+        self._token, self._stall_timeout_s, self._nic, self._gate = token, stall_timeout_s, nic, nic.gate
         self._idle: dict[Address, list[Connection]] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -93,11 +119,13 @@ class DataClient:
             idle = self._idle.get(address)
             return idle.pop() if idle else None
 
-    def _connect(self, keeper: str, address: Address) -> Connection:
+    def _connect(self, keeper: str, address: Address, on_connection: Callable[[Connection], None]) -> Connection:
         if self._gate is not None:
             self._gate.check()
+        connection = Connection(keeper, address, self._stall_timeout_s, self._nic)
+        on_connection(connection)
         try:
-            connection = Connection(keeper, address, self._stall_timeout_s)
+            connection.open()
         except OSError as error:
             raise KeeperUnreachable(keeper=keeper, reason=_reason(error)) from None
         if self._gate is not None:
@@ -138,7 +166,9 @@ class DataClient:
             A block is not what was uploaded; `sink` has not seen it.
         """
         request = pb.DataRequest(
-            token=self._token, get=pb.Get(version=wanted.version, offset=wanted.offset, length=wanted.length)
+            token=self._token,
+            node=self._nic.node,
+            get=pb.Get(version=wanted.version, offset=wanted.offset, length=wanted.length),
         )
         connection = self._asked(keeper, address, request, on_connection)
         with self._borrowed(connection):
@@ -169,25 +199,25 @@ class DataClient:
         NotReady, StorageFailed, ChecksumMismatch, NotRecorded
             The keeper says why it has not stored the file.
         """
-        request = pb.DataRequest(token=self._token, put=order)
+        request = pb.DataRequest(token=self._token, node=self._nic.node, put=order)
         connection = self._asked(keeper, address, request, lambda connection: None)
         with self._borrowed(connection):
             try:
                 checksums = self._send_blocks(connection, order, source, sent)
-                connection.sock.sendall(checksums)
+                connection.wire.sock.sendall(checksums)
             except OSError as error:
                 if isinstance(error, DfsError):
                     raise
                 _raise_what_the_keeper_said(connection)
                 raise
-            connection.sock.settimeout(self._stall_timeout_s + REPORT_TIMEOUT_S)
+            connection.settimeout(self._stall_timeout_s + REPORT_TIMEOUT_S)
             try:
                 connection.read_reply()
             except OSError as error:  # it has every byte, and may have stored them
                 if isinstance(error, DfsError):
                     raise
                 raise KeeperUnreachable(keeper=keeper, reason=_reason(error), definite=False) from None
-            connection.sock.settimeout(self._stall_timeout_s)
+            connection.settimeout(self._stall_timeout_s)
 
     def _asked(
         self, keeper: str, address: Address, request: pb.DataRequest, on_connection: Callable[[Connection], None]
@@ -210,9 +240,8 @@ class DataClient:
                     raise
                 if isinstance(error, TimeoutError):  # it is there and says nothing: a new one would wait as long
                     raise KeeperUnreachable(keeper=keeper, reason=NO_ANSWER) from None
-        connection = self._connect(keeper, address)
+        connection = self._connect(keeper, address, on_connection)
         with self._borrowed(connection, keep=True):
-            on_connection(connection)
             connection.ask(request)
         return connection
 
@@ -232,10 +261,11 @@ class DataClient:
     def _receive(self, connection: Connection, wanted: Range, sink: Callable[[memoryview, int], None]) -> None:
         buffer = frames.buffer()
         step = max(1, len(buffer) // wanted.block_size) * wanted.block_size
+        connection.wire.expect(wanted.length)
         done = 0
         while done < wanted.length:
             view = buffer[: min(step, wanted.length - done)]
-            frames.receive_into(connection.sock, view)
+            connection.wire.receive_into(view)
             if self._gate is not None:
                 self._gate.check()
             _check_blocks(view, done, wanted, connection.keeper)
@@ -252,6 +282,8 @@ class DataClient:
         buffer = frames.buffer()
         step = max(1, len(buffer) // order.block_size) * order.block_size
         checksums = bytearray()
+        connection.wire.expect(order.size)
+        connection.wire.begin()
         done = 0
         while done < order.size:
             view = buffer[: min(step, order.size - done)]
@@ -259,7 +291,7 @@ class DataClient:
             checksums += block_crcs(view, order.block_size)
             if self._gate is not None:
                 self._gate.check()
-            connection.sock.sendall(view)
+            connection.wire.send(view)
             done += len(view)
             sent(done)
         return bytes(checksums)
@@ -303,7 +335,7 @@ def _check_blocks(view: memoryview, done: int, wanted: Range, keeper: str) -> No
 def _raise_what_the_keeper_said(connection: Connection) -> None:
     """After a failed send, raise the keeper's own error if it sent one before it closed the connection."""
     try:
-        connection.sock.settimeout(1.0)
+        connection.settimeout(1.0)
         connection.read_reply()
     except OSError as error:
         if isinstance(error, DfsError):

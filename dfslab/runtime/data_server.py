@@ -21,6 +21,8 @@ from dfslab.core.model import Address
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
 from dfslab.runtime.gate import Gate, NodeDown
+from dfslab.runtime.network import Nic
+from dfslab.runtime.paced import PacedSocket
 from dfslab.runtime.rpc import listen
 from dfslab.runtime.wire import error_to
 
@@ -73,7 +75,7 @@ class DataServer:
     address : Address
         Port 0 takes any free one.
     serve : callable
-        `serve(request, socket)` on a thread of the pool; an error that it raises is sent to the
+        `serve(request, wire)` on a thread of the pool; an error that it raises is sent to the
         other side, and the connection closed.
     stall_timeout_s : float
         Longest silence in the middle of a transfer.
@@ -89,13 +91,14 @@ class DataServer:
         address: Address,
         token: str,
         gate: Gate,
-        serve: Callable[[pb.DataRequest, socket.socket], None],
+        nic: Nic,
+        serve: Callable[[pb.DataRequest, PacedSocket], None],
         *,
         name: str,
         stall_timeout_s: float,
         note_error: Callable[[str], None],
     ) -> None:
-        self._token, self._gate, self._serve = token.encode(), gate, serve
+        self._token, self._gate, self._nic, self._serve = token.encode(), gate, nic, serve
         self._stall_timeout_s, self._note_error = stall_timeout_s, note_error
         self._listener = listen(address)
         self._listener.setblocking(False)
@@ -187,11 +190,12 @@ class DataServer:
             self._shut_down(caller.sock)
 
     def _answer(self, caller: _Caller, request: pb.DataRequest) -> None:
+        wire = PacedSocket(caller.sock, self._nic, request.node, self._stall_timeout_s)
         try:
-            self._serve(request, caller.sock)
+            self._serve(request, wire)
         except DfsError as error:
             self._gate.check()
-            caller.sock.sendall(frames.encode(pb.DataReply(error=error_to(error))))
+            wire.send_message(pb.DataReply(error=error_to(error)))
             raise ConnectionError("ended by an error") from None
 
     def _close_late(self) -> None:

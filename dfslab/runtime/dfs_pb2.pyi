@@ -463,14 +463,16 @@ class DropReplicaReply(_message.Message):
     def __init__(self) -> None: ...
 
 class DataRequest(_message.Message):
-    __slots__ = ("token", "get", "put")
+    __slots__ = ("token", "get", "put", "node")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     GET_FIELD_NUMBER: _ClassVar[int]
     PUT_FIELD_NUMBER: _ClassVar[int]
+    NODE_FIELD_NUMBER: _ClassVar[int]
     token: str
     get: Get
     put: Put
-    def __init__(self, token: _Optional[str] = ..., get: _Optional[_Union[Get, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ...) -> None: ...
+    node: str
+    def __init__(self, token: _Optional[str] = ..., get: _Optional[_Union[Get, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., node: _Optional[str] = ...) -> None: ...
 
 class Get(_message.Message):
     __slots__ = ("version", "offset", "length")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import select
-import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +34,9 @@ from dfslab.runtime.data_client import REPORT_TIMEOUT_S, DataClient, Range
 from dfslab.runtime.data_server import DataServer
 from dfslab.runtime.dfs_pb2_grpc import DataKeeperServicer, MasterTrackerStub, add_DataKeeperServicer_to_server
 from dfslab.runtime.gate import Gate, NodeDown
+from dfslab.runtime.network import Network
+from dfslab.runtime.paced import PacedSocket
+from dfslab.runtime.pulse import Pulse
 from dfslab.runtime.rpc import RpcClient, RpcServer, answers
 from dfslab.runtime.storage import Storage, check_version
 from dfslab.runtime.wire import address_from, stored_to
@@ -73,6 +73,8 @@ class KeeperNode(DataKeeperServicer):
     clock : Clock
     trace : callable
         Takes each line of its trace.
+    network : Network, optional
+        The emulated one that it is on; by default there is none between it and the real one.
 
     Raises
     ------
@@ -80,10 +82,17 @@ class KeeperNode(DataKeeperServicer):
         And nothing is left running.
     """
 
-    def __init__(self, settings: KeeperSettings, clock: Clock, trace: Callable[[TraceEvent], None]) -> None:
+    def __init__(
+        self,
+        settings: KeeperSettings,
+        clock: Clock,
+        trace: Callable[[TraceEvent], None],
+        network: Network | None = None,
+    ) -> None:
         self.settings, self.name, self._clock, self._trace = settings, settings.name, clock, trace
         self.boot = secrets.token_hex(4)
         self.gate = Gate()
+        self._nic = (network or Network()).nic(self.name, self.gate)
         self.refused = ""
         self._tracer = Tracer(self.name, f"{self.boot}r")
         self._lock = threading.Lock()
@@ -104,6 +113,7 @@ class KeeperNode(DataKeeperServicer):
                 Address(settings.host, settings.data_port),
                 settings.token,
                 self.gate,
+                self._nic,
                 self._serve,
                 name=self.name,
                 stall_timeout_s=settings.stall_timeout_s,
@@ -126,8 +136,8 @@ class KeeperNode(DataKeeperServicer):
             self._data_server.join()
             self._storage.close()
             raise
-        self._master = RpcClient(MasterTrackerStub, settings.master, settings.token, self.gate)
-        self._data_client = DataClient(settings.token, settings.stall_timeout_s, self.gate, idle_per_address=1)
+        self._master = RpcClient(MasterTrackerStub, settings.master, settings.token, self._nic)
+        self._data_client = DataClient(settings.token, settings.stall_timeout_s, self._nic, idle_per_address=1)
         self._thread = threading.Thread(target=self._beat, name=f"{self.name}-heartbeat", daemon=True)
 
     @property
@@ -170,6 +180,11 @@ class KeeperNode(DataKeeperServicer):
     @property
     def _rpc_timeout_s(self) -> float:
         return max(1.0, self.settings.heartbeat_timeout_s)
+
+    @property
+    def _heartbeat_rpc_timeout_s(self) -> float:
+        """Short enough that a master which hears, but can't be heard, gets the next beat in time."""
+        return max(self.settings.heartbeat_interval_s, self.settings.heartbeat_timeout_s / 2)
 
     def note_error(self, reason: str) -> None:
         """Put an error of this node's own in the trace; a dying node's are of no interest."""
@@ -268,8 +283,11 @@ class KeeperNode(DataKeeperServicer):
 
     def _heartbeat(self, incarnation: int, free_bytes: int) -> None:
         request = pb.HeartbeatRequest(keeper=self.name, incarnation=incarnation, free_bytes=free_bytes)
+        if self._nic.is_muted:
+            self._handle(events.MasterSilent("its heartbeats get lost"))
+            return
         try:
-            self._master.call("Heartbeat", request, self._rpc_timeout_s)
+            self._master.call("Heartbeat", request, self._heartbeat_rpc_timeout_s)
         except StaleIncarnation:
             self._handle(events.RegistrationLapsed())
         except DfsError as error:
@@ -392,47 +410,68 @@ class KeeperNode(DataKeeperServicer):
         try:
             if version.size:
                 wanted = Range(version.id, 0, version.size, version.block_size, version.checksums)
-                self._data_client.get(
-                    order.source, order.source_data_address, wanted, lambda view, offset: writer.write(view)
-                )
+                pulse = Pulse(self._clock.now, lambda done: self._note_progress(order, done))
+
+                def sink(view: memoryview, offset: int) -> None:
+                    writer.write(view)
+                    pulse.beat(offset + len(view))
+
+                self._data_client.get(order.source, order.source_data_address, wanted, sink)
             stored = writer.commit()
         except BaseException:
             writer.abort()
             raise
         return events.ReplicaWritten(stored, version.block_size, version.checksums, order.copy_id, order.cause)
 
+    def _note_progress(self, order: events.CopyOrdered, done: int) -> None:
+        version = order.version
+        self._trace(
+            self._tracer.event(
+                Kind.PROGRESS,
+                self._clock.now(),
+                file_name=version.name,
+                version=version.id,
+                peer=order.source,
+                bytes=done,
+                cause=order.cause,
+                copy=order.copy_id,
+                total=version.size,
+            )
+        )
+
     # -- the data port ------------------------------------------------------------------------
 
-    def _serve(self, request: pb.DataRequest, sock: socket.socket) -> None:
+    def _serve(self, request: pb.DataRequest, wire: PacedSocket) -> None:
         match request.WhichOneof("operation"):
             case "get":
-                self._serve_get(request.get, sock)
+                self._serve_get(request.get, wire)
             case "put":
-                self._serve_put(request.put, sock)
+                self._serve_put(request.put, wire)
             case _:
                 raise ProtocolError(reason="a request with no operation")
 
-    def _serve_get(self, get: pb.Get, sock: socket.socket) -> None:
+    def _serve_get(self, get: pb.Get, wire: PacedSocket) -> None:
         replica = self._storage.open(get.version)
         try:
             if get.offset + get.length > replica.size:
                 reason = f"it has {replica.size} bytes, {get.offset + get.length} were asked for"
                 raise BadReplica(keeper=self.name, version=get.version, reason=reason)
-            sock.sendall(frames.encode(pb.DataReply(size=get.length)))
+            wire.fit_buffers()
+            wire.send_message(pb.DataReply(size=get.length))
             offset, end = get.offset, get.offset + get.length
             while offset < end:
                 self.gate.check()
-                offset += _send_file(sock, replica.fd, offset, min(SENDFILE_BYTES, end - offset))
+                offset += wire.send_file(replica.fd, offset, min(SENDFILE_BYTES, end - offset))
         finally:
             replica.close()
 
-    def _serve_put(self, put: pb.Put, sock: socket.socket) -> None:
+    def _serve_put(self, put: pb.Put, wire: PacedSocket) -> None:
         check_version(put.version)
         if not 1 <= put.block_size <= MAX_BLOCK_SIZE:
             raise ProtocolError(reason=f"blocks of {put.block_size} bytes, 1 to {MAX_BLOCK_SIZE} are allowed")
         self._handle(events.PutRequested(put.version, put.size, self._storage.free_bytes()))
         try:
-            written = self._receive(put, sock)
+            written = self._receive(put, wire)
         except BaseException:
             self._handle(events.WriteAborted(put.version))
             raise
@@ -441,22 +480,23 @@ class KeeperNode(DataKeeperServicer):
             reason = answer.reason if answer else "the master gave no answer"
             raise NotRecorded(keeper=self.name, version=put.version, reason=reason)
         self.gate.check()
-        sock.sendall(frames.encode(pb.DataReply(size=put.size)))
+        wire.send_message(pb.DataReply(size=put.size))
 
-    def _receive(self, put: pb.Put, sock: socket.socket) -> events.ReplicaWritten:
+    def _receive(self, put: pb.Put, wire: PacedSocket) -> events.ReplicaWritten:
         writer = self._storage.create(put.version, put.size, put.block_size)
         try:
-            sock.sendall(frames.encode(pb.DataReply(size=put.size)))
+            wire.fit_buffers()
+            wire.send_message(pb.DataReply(size=put.size))
             buffer = frames.buffer()
             step = len(buffer) // put.block_size * put.block_size
             left = put.size
             while left:
                 view = buffer[: min(step, left)]
-                frames.receive_into(sock, view)
+                wire.receive_into(view)
                 self.gate.check()
                 writer.write(view)
                 left -= len(view)
-            bad = writer.first_difference(frames.receive(sock, len(writer.checksums)))
+            bad = writer.first_difference(frames.receive(wire.sock, len(writer.checksums)))
             if bad is not None:
                 raise ChecksumMismatch(where="the uploading client", block=bad)
             stored = writer.commit()
@@ -495,23 +535,3 @@ class KeeperNode(DataKeeperServicer):
 
 def _register_answered(reply: pb.RegisterReply) -> events.RegisterAnswered:
     return events.RegisterAnswered(reply.incarnation, reply.heartbeat_interval_s, reply.heartbeat_timeout_s)
-
-
-def _send_file(sock: socket.socket, fd: int, offset: int, count: int) -> int:
-    """Send part of a file without copying it through Python; return how much the socket took.
-
-    Raises TimeoutError when the peer takes nothing for the socket's timeout, ConnectionError when
-    the file became shorter.
-    """
-    while True:
-        try:
-            sent = os.sendfile(sock.fileno(), fd, offset, count)
-        except BlockingIOError:
-            poll = select.poll()
-            poll.register(sock, select.POLLOUT)
-            if not poll.poll((sock.gettimeout() or 0.0) * 1000):
-                raise TimeoutError("the peer takes nothing") from None
-            continue
-        if sent == 0:
-            raise ConnectionError("the replica became shorter while it was sent")
-        return sent

@@ -35,6 +35,7 @@ from dfslab.runtime.clock import Clock
 from dfslab.runtime.dfs_pb2_grpc import DataKeeperStub, add_MasterTrackerServicer_to_server
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.master_service import MasterService
+from dfslab.runtime.network import Network
 from dfslab.runtime.rpc import RpcClient, RpcServer
 from dfslab.runtime.storage import DirectoryLock
 from dfslab.runtime.wire import address_to
@@ -73,6 +74,8 @@ class MasterNode:
     clock : Clock
     trace : callable
         Takes each line of its trace.
+    network : Network, optional
+        The emulated one that it is on; by default there is none between it and the real one.
 
     Raises
     ------
@@ -82,9 +85,16 @@ class MasterNode:
 
     name = "master"
 
-    def __init__(self, settings: MasterSettings, clock: Clock, trace: Callable[[TraceEvent], None]) -> None:
+    def __init__(
+        self,
+        settings: MasterSettings,
+        clock: Clock,
+        trace: Callable[[TraceEvent], None],
+        network: Network | None = None,
+    ) -> None:
         self.settings, self._clock, self._trace = settings, clock, trace
         self.gate = Gate()
+        self._nic = (network or Network()).nic(self.name, self.gate)
         self.lock = threading.Lock()
         self._boots = 0
         self._boot = secrets.token_hex(2)
@@ -307,7 +317,7 @@ class MasterNode:
     def _keeper(self, keeper: str, address: Address) -> RpcClient:
         client = self._keepers.get(address)
         if client is None:
-            client = RpcClient(DataKeeperStub, address, self.settings.token, self.gate, keeper=keeper)
+            client = RpcClient(DataKeeperStub, address, self.settings.token, self._nic, keeper=keeper)
             self._keepers[address] = client
         return client
 

@@ -6,6 +6,7 @@ own flow control carries a slow receiver back to the sender. A network that is p
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import random
@@ -14,12 +15,18 @@ import time
 from collections.abc import Callable, Iterable
 
 from dfslab.core.links import Bucket, Link, LinkTable
-from dfslab.runtime.gate import Gate
+from dfslab.runtime.gate import Gate, NodeDown
 
 QUANTUM_S = 0.005
 """What passes at a time is so long, so that the connections of a node share its rate evenly."""
+BUFFERED_S = 0.05
+"""What lies in the kernel has left its sender: so little that a sender's progress is the receiver's."""
 MIN_QUANTUM_BYTES = 4 * 1024
-MAX_QUANTUM_BYTES = 256 * 1024
+MAX_QUANTUM_BYTES = MAX_BUFFER_BYTES = 256 * 1024
+MIN_BUFFER_BYTES = 32 * 1024
+"""With less, TCP waits for its own delayed acknowledgements."""
+FROZEN_LOOK_S = 0.05
+"""How often the letters of a frozen node are tried again."""
 
 
 def _never() -> bool:
@@ -129,9 +136,10 @@ class Network:
             return self._rng.randrange(max(1, size))
 
     def wait(self, over: Callable[[], bool], deadline: float) -> bool:
-        """Wait until `over()`, which is asked again at every change, or the deadline; return whether it was over."""
+        """Wait until `over()`, which is asked again at every change, the deadline or `close`; return whether it was."""
         with self._changed:
-            return self._changed.wait_for(over, max(0.0, deadline - time.monotonic()))
+            self._changed.wait_for(lambda: self._closed or over(), max(0.0, deadline - time.monotonic()))
+            return over()
 
     # -- letters that nobody waits for ---------------------------------------------------------
 
@@ -155,7 +163,8 @@ class Network:
                 if self._closed:
                     return
                 deliver = heapq.heappop(self._posts)[2]
-            deliver()
+            with contextlib.suppress(NodeDown):  # the sender was killed meanwhile, and its letter with it
+                deliver()
 
     def close(self) -> None:
         """Deliver nothing more, and let nobody wait."""
@@ -182,7 +191,7 @@ class Nic:
     """
 
     def __init__(self, network: Network, node: str, gate: Gate | None) -> None:
-        self.network, self.node, self._gate = network, node, gate
+        self.network, self.node, self.gate = network, node, gate
         if gate is not None:
             gate.enter(self, network.wake)
 
@@ -196,11 +205,11 @@ class Nic:
         """True while this node's heartbeats get lost."""
         return not self.network.is_plain and self.network.is_muted(self.node)
 
-    def connect(self, peer: str, timeout_s: float) -> None:
+    def connect(self, peer: str, timeout_s: float, given_up: Callable[[], bool] = _never) -> None:
         """Wait as a TCP handshake does: one round trip. Raise TimeoutError when the peer is cut off."""
         if not self.network.is_plain:
-            self._wait_while_cut(peer, timeout_s, _never)
-            self._sleep(self.network.delay_s(self.node, peer) + self.network.delay_s(peer, self.node), _never)
+            self._wait_while_cut(peer, timeout_s, given_up)
+            self._sleep(self.network.delay_s(self.node, peer) + self.network.delay_s(peer, self.node), given_up)
 
     def message(self, peer: str, timeout_s: float, given_up: Callable[[], bool] = _never) -> None:
         """Wait as long as the first byte of a message on the data plane takes to the peer."""
@@ -226,12 +235,25 @@ class Nic:
             self._wait_while_cut(peer, timeout_s, given_up)
             self._sleep_until(self.network.reserve(self.node, count, outbound=outbound), given_up)
 
-    def quantum(self, most: int) -> int:
+    def quantum(self, peer: str, most: int) -> int:
         """Return how many bytes to pass at a time, `most` at most."""
-        rate = None if self.network.is_plain else self.network.link(self.node).rate_mb_s
+        rate = self._slower_rate(peer)
         if rate is None:
             return most
         return min(most, MAX_QUANTUM_BYTES, max(MIN_QUANTUM_BYTES, int(rate * 1e6 * QUANTUM_S)))
+
+    def buffer_bytes(self, peer: str) -> int:
+        """Return how much may lie in the kernel on its way to or from the peer; 0: as much as the kernel likes."""
+        rate = self._slower_rate(peer)
+        if rate is None:
+            return 0
+        return min(MAX_BUFFER_BYTES, max(MIN_BUFFER_BYTES, int(rate * 1e6 * BUFFERED_S)))
+
+    def _slower_rate(self, peer: str) -> float | None:
+        if self.network.is_plain:
+            return None
+        rates = (self.network.link(node).rate_mb_s for node in (self.node, peer))
+        return min((rate for rate in rates if rate is not None), default=None)
 
     def break_after(self, peer: str, size: int) -> int | None:
         """Draw whether a request is to be broken off, and after how many of its bytes."""
@@ -244,6 +266,23 @@ class Nic:
     def reply(self, peer: str, deadline: float) -> None:
         """Wait as the answer to a call does on its way back; raise TimeoutError when it does not arrive."""
         self._travel(peer, self.node, deadline)
+
+    def post(self, peer: str, timeout_s: float, deliver: Callable[[float], None], lost: Callable[[], None]) -> None:
+        """Send a letter that nobody waits for: `deliver(seconds left)` once it arrives, or `lost()` after the timeout.
+
+        Letters of a killed node are never delivered, those of a frozen one when it goes on.
+        """
+        if self.network.is_cut(self.node, peer):
+            self.network.post(timeout_s, lambda: self._when_running(lost))
+            return
+        delay_s = self.network.delay_s(self.node, peer)
+        self.network.post(delay_s, lambda: self._when_running(lambda: deliver(max(0.001, timeout_s - delay_s))))
+
+    def _when_running(self, act: Callable[[], None]) -> None:
+        if self.gate is not None and self.gate.is_frozen:
+            self.network.post(FROZEN_LOOK_S, lambda: self._when_running(act))
+        elif self.gate is None or not self.gate.is_cut:
+            act()
 
     def _travel(self, a: str, b: str, deadline: float) -> None:
         if self.network.is_plain:
@@ -272,7 +311,7 @@ class Nic:
 
     def _wait(self, over: Callable[[], bool], deadline: float, given_up: Callable[[], bool]) -> bool:
         """Wait on the network until it is over, the deadline has come, or this side has ended."""
-        gate = self._gate
+        gate = self.gate
 
         def ended() -> bool:
             return (gate is not None and gate.is_cut) or given_up()

@@ -7,6 +7,7 @@ import functools
 import hmac
 import socket
 import threading
+import time
 from collections.abc import Callable
 from concurrent import futures
 from typing import Any, Protocol, TypeVar
@@ -26,8 +27,11 @@ from dfslab.core.errors import (
 from dfslab.core.model import Address
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.gate import Gate, NodeDown
+from dfslab.runtime.network import Nic
 from dfslab.runtime.wire import error_from, error_to
 
+MASTER = "master"
+NO_ANSWER = "no answer in time"
 TOKEN_KEY = "dfs-token"
 ERROR_KEY = "dfs-error-bin"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
@@ -185,8 +189,8 @@ class RpcClient:
         Makes the generated stub from a channel.
     address : Address
     token : str
-    gate : Gate or None
-        The gate of the calling node, if it is one.
+    nic : Nic
+        The calling node's network card, with its gate if it is a node that can be killed.
     keeper : str
         The name of the keeper at the other end; empty when it is the master.
     """
@@ -196,25 +200,33 @@ class RpcClient:
         stub: Callable[[grpc.Channel], Any],
         address: Address,
         token: str,
-        gate: Gate | None = None,
+        nic: Nic,
         *,
         keeper: str = "",
     ) -> None:
         self.address = address
         self._keeper = keeper
+        self._peer = keeper or MASTER
         self._metadata = ((TOKEN_KEY, _sendable(token, address)),)
-        self._gate = gate
+        self._nic, self._gate = nic, nic.gate
         self._channel = grpc.insecure_channel(str(address), options=_CHANNEL_OPTIONS)
         self._stub = stub(self._channel)
-        if gate is not None:
-            gate.enter(self, self._channel.close)
+        if self._gate is not None:
+            self._gate.enter(self, self._channel.close)
 
     def call(self, method: str, request: Any, timeout_s: float, *, changes: bool = True) -> Any:
         """Call and wait; `changes` tells whether the call may change something, for the words of an error."""
         if self._gate is not None:
             self._gate.check()
+        deadline = time.monotonic() + timeout_s
         try:
-            reply = getattr(self._stub, method)(request, timeout=timeout_s, metadata=self._metadata)
+            self._nic.request(self._peer, deadline)
+            try:
+                reply = getattr(self._stub, method)(request, timeout=timeout_s, metadata=self._metadata)
+            finally:
+                self._nic.reply(self._peer, deadline)
+        except TimeoutError:  # of the emulated network: gRPC's own is an RpcError
+            raise self._unreachable(NO_ANSWER, definite=not changes) from None
         except (grpc.RpcError, ValueError) as error:
             self._raise_if_down()
             raise self._translate(error, changes) from None
@@ -227,7 +239,18 @@ class RpcClient:
             raise NodeDown("this node was killed") from None
 
     def send(self, method: str, request: Any, timeout_s: float, on_error: Callable[[DfsError], None]) -> None:
-        """Call without waiting; `on_error` gets the error, if there is one, on a thread of gRPC's."""
+        """Call without waiting; `on_error` gets the error, if there is one, on a thread of gRPC's or the network's."""
+        if self._nic.is_plain:
+            self._send(method, request, timeout_s, on_error)
+            return
+        self._nic.post(
+            self._peer,
+            timeout_s,
+            lambda left_s: self._send(method, request, left_s, on_error),
+            lambda: on_error(self._unreachable(NO_ANSWER, definite=False)),
+        )
+
+    def _send(self, method: str, request: Any, timeout_s: float, on_error: Callable[[DfsError], None]) -> None:
         try:
             future = getattr(self._stub, method).future(request, timeout=timeout_s, metadata=self._metadata)
         except ValueError as error:  # the channel was closed meanwhile
@@ -253,7 +276,7 @@ class RpcClient:
             reason = "nobody listens there" if unsent else "the connection broke"
             return self._unreachable(reason, definite=unsent or not changes)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            return self._unreachable("no answer in time", definite=not changes)
+            return self._unreachable(NO_ANSWER, definite=not changes)
         if code is grpc.StatusCode.CANCELLED:
             return self._unreachable("the call was cancelled", definite=not changes)
         return ProtocolError(reason=f"{self.address} answered {code.name}: {details}")

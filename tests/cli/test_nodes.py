@@ -13,6 +13,7 @@ import pytest
 from dfslab import errors
 from dfslab.core.model import Address
 from dfslab.runtime.data_client import DataClient, Range
+from dfslab.runtime.network import Network
 from tests.cli.by_hand import ByHand, NodeProcess, wait_for
 
 LONG = "x" * 200
@@ -179,7 +180,7 @@ def test_nobody_without_the_token_gets_anything_from_control_or_data_port(cluste
     where = cluster.nodes[1].wait_for(r"serves at (\S+), data at (\S+)\n")
     wanted = Range(info.version, 0, 6000, 65536, b"")
     got: list[bytes] = []
-    stranger = DataClient("wrong", 5.0)
+    stranger = DataClient("wrong", 5.0, Network().nic("stranger"))
 
     with pytest.raises(errors.BadToken):
         stranger.get("keeper-1", Address.parse(where[2]), wanted, lambda view, offset: got.append(bytes(view)))

@@ -71,11 +71,24 @@ def test_a_file_has_as_many_blocks_as_it_takes(size: int, blocks: int) -> None:
     assert block_count(size, BLOCK_SIZE) == blocks
 
 
-def test_a_large_file_is_fetched_in_chunks_of_four_mebibytes() -> None:
+def test_a_large_file_is_fetched_in_chunks_of_four_mebibytes_that_shrink_to_a_block_at_its_end() -> None:
     """DESIGN §6: memory a transfer is bounded, whatever the file's size."""
-    chunks = split_into_chunks(10 * 10**9, BLOCK_SIZE, 3)
+    lengths = [chunk.length for chunk in split_into_chunks(10 * 10**9, BLOCK_SIZE, 3)]
 
-    assert {chunk.length for chunk in chunks[:-1]} == {4 * 1024 * 1024}
+    assert lengths[:2300] == [4 * 1024 * 1024] * 2300
+    assert lengths[:-1] == sorted(lengths[:-1], reverse=True)
+    assert lengths[-13:-1] == [BLOCK_SIZE] * 12
+
+
+@given(blocks=st.integers(1, 4000), holders=st.integers(1, 8))
+def test_holders_of_one_speed_finish_within_a_small_part_of_the_whole_of_each_other(blocks: int, holders: int) -> None:
+    """Whoever is free takes the next chunk: the last to finish is one chunk of the end behind at most."""
+    busy = [0] * holders
+    for chunk in split_into_chunks(blocks * BLOCK_SIZE, BLOCK_SIZE, holders):
+        busy[busy.index(min(busy))] += chunk.length
+
+    assert max(busy) - min(busy) <= max(BLOCK_SIZE, blocks * BLOCK_SIZE // (4 * holders))
+    assert max(busy) <= blocks * BLOCK_SIZE / holders + BLOCK_SIZE
 
 
 def test_the_digest_is_zlibs_crc_as_the_wire_contract_says() -> None:

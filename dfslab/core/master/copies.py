@@ -80,7 +80,7 @@ def arrived(state: MasterState, copy_id: str, target: str, now: float, out: Effe
 
 
 def _give_up(
-    state: MasterState, copy: Copy, now: float, out: Effects, reason: str, *, source_at_fault: bool = False
+    state: MasterState, copy: Copy, now: float, out: Effects, reason: str, *, source_at_fault: bool | None = None
 ) -> None:
     _end_copy(state, copy.id)
     version = state.table.versions.get(copy.version)
@@ -98,12 +98,13 @@ def _give_up(
         short.not_before = now + short.retry_s
         state.retry_at = min(state.retry_at, short.not_before)
         short.retry_s = min(2 * short.retry_s, state.options.replication_interval_s)
-        if source_at_fault:
-            short.failed_sources[copy.source] = None
+        if source_at_fault is not None:
+            blamed = short.failed_sources if source_at_fault else short.failed_targets
+            blamed[copy.source if source_at_fault else copy.target] = None
 
 
 def on_copy_failed(state: MasterState, event: CopyFailed, now: float, out: Effects) -> None:
-    """Note a copy that came to nothing; after a pause, it is tried again with another source if that was at fault."""
+    """Note a copy that came to nothing; after a pause, it is tried again without the end that was at fault."""
     copy = state.copies.get(event.copy_id)
     if copy is not None:
         _give_up(state, copy, now, out, event.reason, source_at_fault=event.source_at_fault)

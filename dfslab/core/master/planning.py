@@ -59,7 +59,8 @@ class _Plan:
         able = [keeper for keeper in able if keeper.id not in avoid] or able
         return min(able, key=lambda keeper: keeper.copies_out + self.copies_out[keeper.id], default=None)
 
-    def target(self, version: Version, taken: Collection[str]) -> Keeper | None:
+    def target(self, version: Version, taken: Collection[str], avoid: Collection[str]) -> Keeper | None:
+        """Return where placement wants the next copy: where none has failed yet, as long as there is such a keeper."""
         state, limit = self.state, self.state.options.copies_per_keeper
         loads = []
         for keeper in state.alive():
@@ -69,6 +70,7 @@ class _Plan:
             if keeper.id not in taken and not busy and free >= version.size:
                 stored = load.stored_bytes + self.bytes_in[keeper.id]
                 loads.append(KeeperLoad(keeper.id, stored, free, load.replicas + self.copies_in[keeper.id]))
+        loads = [load for load in loads if load.keeper not in avoid] or loads
         return place(state, loads, version.size) if loads else None
 
     def add(self, source: Keeper, target: Keeper, size: int) -> None:
@@ -115,8 +117,9 @@ def _copies_for(state: MasterState, plan: _Plan, version: Version, goal: int) ->
     taken = dict.fromkeys(state.table.replicas(version.id))
     taken.update((copy.target, None) for copy in under_way)
     for _ in range(goal - live - len(under_way)):
-        source = plan.source(version, state.short[version.id].failed_sources)
-        target = plan.target(version, taken) if source else None
+        short = state.short[version.id]
+        source = plan.source(version, short.failed_sources)
+        target = plan.target(version, taken, short.failed_targets) if source else None
         if source is None or target is None:
             return
         plan.add(source, target, version.size)

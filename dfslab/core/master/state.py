@@ -97,6 +97,7 @@ class Short:
     retry_s: float
     cause: str = ""
     failed_sources: dict[str, None] = field(default_factory=dict)
+    failed_targets: dict[str, None] = field(default_factory=dict)
     reported: bool = False
 
 
