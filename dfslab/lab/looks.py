@@ -10,6 +10,7 @@ from dfslab.lab.running import Running
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dfslab.views.explain import Explanation
     from dfslab.views.exports import Events
     from dfslab.views.looking import Looking
     from dfslab.views.plots import Plots
@@ -49,6 +50,14 @@ class Looks(Running):
     def compare(self, machine_mb_s: float | None = None) -> pd.DataFrame:
         """Return what took how long, predicted and observed; see `dfslab.views.compare.compare`."""
         return self._looking().compare(machine_mb_s)
+
+    def explain(self, keeper: str | int, file_name: str, at: float | None = None) -> Explanation:
+        """Return why a keeper holds a copy of a file or does not, now or `at` seconds: the chain of causes.
+
+        Its `.answer` is one sentence, its `.steps` the events that led to it, oldest first; see
+        `dfslab.views.looking.Looking.explain`.
+        """
+        return self._looking().explain(keeper, file_name, at)
 
     @property
     def plot(self) -> Plots:

@@ -9,6 +9,7 @@ import pandas as pd
 from dfslab.core.faults import fault_periods
 from dfslab.core.history import Table
 from dfslab.views import tables
+from dfslab.views.explain import Explanation, explain
 from dfslab.views.exports import Events
 from dfslab.views.plots import Plots
 from dfslab.views.source import Source
@@ -52,6 +53,33 @@ class Looking:
     def trace(self) -> Events:
         """The events themselves: a sequence, with `.to_pandas()`, `.to_jsonl(path)` and `.to_perfetto(path)`."""
         return Events(self.source)
+
+    def explain(self, keeper: str | int, file_name: str, at: float | None = None) -> Explanation:
+        """Return why a keeper holds a copy of a file or does not, now or at a past moment: the chain of causes.
+
+        Parameters
+        ----------
+        keeper : str or int
+            Its name or its number.
+        file_name : str
+            A file that is or was there.
+        at : float, optional
+            A past moment, seconds since the cluster started.
+
+        Returns
+        -------
+        Explanation
+            `.answer` is one sentence, `.steps` the events that led to it, oldest first (`time_s`, `event`,
+            `sentence`); it prints as text and shows as a table in a notebook.
+
+        Raises
+        ------
+        UnknownKeeper, NoSuchFile
+            The trace tells of no such keeper, or of no such file, present or past.
+        InvalidOption
+            `at` is not within the trace.
+        """
+        return explain(self._source(at), keeper, file_name)
 
     def node_states(self, at: float | None = None) -> dict[str, str]:
         """Return what the laboratory had done to each keeper: "running", "paused", "dead" or "decommissioned"."""

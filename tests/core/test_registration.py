@@ -395,6 +395,7 @@ def test_safe_mode_ends_when_time_is_up_and_the_silent_are_dead() -> None:
     assert world.liveness("keeper-3") is Liveness.DEAD
     assert world.kinds() == [Kind.SAFE_MODE_ENDED, Kind.KEEPER_DEAD, Kind.COPY_ORDERED]
     assert world.note(Kind.SAFE_MODE_ENDED).detail["unseen"] == ["keeper-3"]
+    assert world.note(Kind.KEEPER_DEAD).cause == world.note(Kind.SAFE_MODE_ENDED).id
 
 
 def test_an_unseen_keeper_does_not_count_as_a_holder() -> None:

@@ -111,6 +111,36 @@ def test_a_death_is_repaired_at_once_from_a_live_replica() -> None:
     assert ordered.detail["reason"] == "2 of 3 live copies"
 
 
+def test_a_copy_ordered_by_the_scan_names_what_the_scan_found() -> None:
+    """DESIGN §8: `cause` is what led to it. A scan looks at many files: each copy names its own shortage too."""
+    world = lab(keepers=4, repair="scan")
+    world.store("a.mp4")
+    committed = next(event for event in world.trace.events() if event.kind is Kind.FILE_COMMITTED)
+    world.scan()
+    scan, *ordered = world.notes
+    assert [(one.cause, one.detail["shortage"]) for one in ordered] == [(scan.id, committed.id)] * 2
+    for copy in list(world.copies):
+        world.arrive(copy)
+    world.run(5.0, silent=["keeper-1"])
+    dead = next(event for event in world.trace.events() if event.kind is Kind.KEEPER_DEAD)
+
+    world.scan()
+
+    assert world.note(Kind.COPY_ORDERED).cause == world.note(Kind.SCAN).id
+    assert world.note(Kind.COPY_ORDERED).detail["shortage"] == dead.id
+
+
+def test_a_replica_that_is_gone_names_the_order_to_delete_it() -> None:
+    world = lab(keepers=3)
+    version = world.store("a.mp4")
+    world.delete("a.mp4")
+    ordered = [event for event in world.notes if event.kind is Kind.REPLICA_DROP_ORDERED]
+
+    for event in ordered:
+        world.dropped(Drop(version.id, event.peer))
+        assert world.note(Kind.REPLICA_FORGOTTEN).cause == event.id
+
+
 def test_with_repair_by_scan_a_death_waits_for_the_scan() -> None:
     """DESIGN §2: the scan is the only trigger under repair="scan"."""
     world = lab(keepers=4, repair="scan", replication_interval_s=10.0)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
+from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dfslab.core.history import FileRow, KeeperRow, ReplicaRow, Table
-from dfslab.core.trace import Kind, Trace, TraceEvent, Tracer
+from dfslab.core.trace import SEGMENT_EVENTS, Kind, Trace, TraceEvent, Tracer
 
 from .worlds import Lab, lab
 
@@ -32,6 +35,9 @@ def busy_lab() -> Lab:
     world.register("keeper-1", a)
     world.run(20.0)
     return world
+
+
+BUSY = busy_lab().trace.events()
 
 
 def test_events_are_numbered_per_node_and_start() -> None:
@@ -168,4 +174,88 @@ def test_what_keepers_clients_and_the_lab_say_changes_no_table(kind: Kind) -> No
     assert world.trace.table() == before
 
 
-BUSY = busy_lab().trace.events()
+# -- any moment of any trace --------------------------------------------------------------------
+
+
+@pytest.fixture
+def short_segments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are kept every few events, so that a short trace has many of them."""
+    monkeypatch.setattr("dfslab.core.trace.SEGMENT_EVENTS", 3)
+
+
+def folded(events: list[TraceEvent], at: float, base: Table | None = None) -> Table:
+    """Return the table by folding one event after the other: what `Trace.table` is to be equal to."""
+    table = Table() if base is None else base.copy()
+    for event in events:
+        if event.time_s <= at:
+            table.apply(event)
+    return table
+
+
+late = st.lists(st.floats(0.0, 2.0), min_size=len(BUSY), max_size=len(BUSY))
+
+
+@pytest.mark.usefixtures("short_segments")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(late, st.integers(1, len(BUSY) + 5), st.floats(-1.0, 25.0))
+def test_the_table_of_any_moment_is_the_fold_of_what_was_told_up_to_it(
+    delays: list[float], capacity: int, at: float
+) -> None:
+    """Also when nodes write their lines late and out of order, and when old lines have fallen out.
+
+    Delays go to lines of keepers that never change the table alone; a change keeps its place in order.
+    """
+    events = [
+        replace(event, time_s=event.time_s + delay) if event.kind in UNORDERED else event
+        for event, delay in zip(BUSY, delays, strict=True)
+    ]
+    trace = Trace(capacity)
+    trace.extend(events)
+    dropped = len(events) - len(trace)
+
+    assert trace.events() == events[dropped:]
+    assert trace.base == folded(events[:dropped], math.inf)
+    assert trace.table(at) == folded(events[dropped:], at, trace.base)
+    assert trace.table() == folded(events, math.inf)
+    if dropped:
+        assert trace.begin_s == max(event.time_s for event in events[:dropped])
+    if at >= trace.begin_s:
+        assert trace.table(at) == folded(events, at)
+
+
+UNORDERED = (Kind.HEARTBEAT, Kind.REPLICA_RECORDED, Kind.REPLICA_FORGOTTEN, Kind.REPLICA_STORED, Kind.FILE_DELETED)
+
+
+@pytest.mark.usefixtures("short_segments")
+@pytest.mark.parametrize("capacity", [1, 2, 5, 1000])
+@pytest.mark.parametrize("seen", [0, 1, 7, 30, 10_000])
+def test_news_cross_from_one_run_of_events_to_the_next(capacity: int, seen: int) -> None:
+    trace = Trace(capacity)
+    trace.extend(BUSY)
+
+    total, new = trace.since(seen)
+
+    assert total == len(BUSY)
+    assert new == BUSY[seen:][-capacity:]
+
+
+def test_a_past_moment_of_a_long_trace_takes_a_fold_of_one_run_of_events() -> None:
+    """A slider over 200,000 events answers in milliseconds; counted in events here, since machines are busy."""
+    beat = Tracer("master", "1")
+    trace = Trace()
+    for number in range(50_000):
+        trace.append(beat.event(Kind.HEARTBEAT, number / 100, peer="keeper-1", free_bytes=number))
+    folds = Counted()
+    with mock.patch.object(Table, "apply", folds):
+        trace.table(at=321.0)
+
+    assert folds.count <= SEGMENT_EVENTS
+
+
+class Counted:
+    """Counts its calls."""
+
+    count = 0
+
+    def __call__(self, event: TraceEvent) -> None:
+        self.count += 1

@@ -197,6 +197,7 @@ def test_the_lines_of_an_upload_name_what_caused_them() -> None:
 
     assert committed.cause == "keeper-1.b:1"
     assert recorded.cause == committed.id
+    assert ordered.cause == committed.id
     assert world.copies[copy].cause == ordered.id
     assert world.note(Kind.COPY_DONE).cause == ordered.id
 

@@ -42,7 +42,7 @@ from dfslab.core.model import Address, StoredReplica, Version
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
 from dfslab.core.policies.placement import KeeperLoad
-from dfslab.core.trace import Kind, Trace, TraceEvent
+from dfslab.core.trace import Kind, Trace, TraceEvent, Tracer
 
 GB = 10**9
 UNIX_S = 1_700_000_000.0
@@ -203,6 +203,7 @@ class Lab:
     copies: dict[Copy, CopyReplica] = field(default_factory=dict)
     under_way: dict[tuple[str, str], str] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
+    tracers: dict[str, Tracer] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.start_master()
@@ -281,6 +282,16 @@ class Lab:
         """Return the last event's only line of that kind."""
         (event,) = [event for event in self.notes if event.kind is kind]
         return event
+
+    def say(self, node: str, kind: Kind, **fields: Any) -> str:
+        """Add a line of another node than the master to the trace; return its id."""
+        event = self.tracers.setdefault(node, Tracer(node, "1")).event(kind, self.now, **fields)
+        self.trace.append(event)
+        return event.id
+
+    def fault(self, action: str, node: str = "", **detail: Any) -> str:
+        """Have the laboratory say what it did to a node."""
+        return self.say("lab", Kind.FAULT, peer=node, action=action, **detail)
 
     # -- what the master knows ----------------------------------------------------------------
 
@@ -366,6 +377,7 @@ class Lab:
         content: str,
         copy_id: str = "",
         incarnation: int | None = None,
+        cause: str = "",
         at: float | None = None,
     ) -> list[Said]:
         """Step 4: a keeper has a replica."""
@@ -382,14 +394,19 @@ class Lab:
                 path_of(keeper, version),
                 UNIX_S + self.now,
                 copy_id,
+                cause,
             ),
             at,
         )
 
     def arrive(self, copy: Copy, at: float | None = None) -> list[Said]:
         """A copy ends well: its target has the replica."""
+        self.now = self.now if at is None else at
         order = self.copies[copy]
         version = order.version
+        cause = self.say(
+            copy.target, Kind.REPLICA_STORED, version=version.id, peer="master", cause=order.cause, copy=order.copy_id
+        )
         return self.ask(
             lambda request: events.ReplicaStored(
                 request,
@@ -402,8 +419,8 @@ class Lab:
                 path_of(copy.target, version.id),
                 UNIX_S + self.now,
                 order.copy_id,
-            ),
-            at,
+                cause,
+            )
         )
 
     def fail(self, copy: Copy, *, source_at_fault: bool = False, at: float | None = None) -> list[Said]:
@@ -438,12 +455,14 @@ class Lab:
         at: float | None = None,
     ) -> list[Said]:
         """Step 1: ask for a slot, which `on` can force by excluding everybody else."""
+        self.now = self.now if at is None else at
         others = tuple(keeper.id for keeper in self.master.keepers() if on and keeper.id != on)
+        transfer = upload or f"up-{name}"
+        cause = self.say("client", Kind.UPLOAD_REQUESTED, file_name=name, peer="master", transfer=transfer)
         said = self.ask(
             lambda request: events.BeginUpload(
-                request, upload or f"up-{name}", name, size, ack_replicas, "client", (*exclude, *others)
-            ),
-            at,
+                request, transfer, name, size, ack_replicas, "client", (*exclude, *others), cause
+            )
         )
         for answer in answers(said):
             if isinstance(answer, Reply) and isinstance(answer.value, Slot) and answer.value.committed is None:
@@ -452,8 +471,19 @@ class Lab:
 
     def finish(self, slot: Slot, at: float | None = None) -> list[Said]:
         """Step 4 of an upload: the slot's keeper has every byte."""
+        self.now = self.now if at is None else at
         attempt = self.attempts[slot.version]
-        return self.stored(slot.keeper, slot.version, size=attempt.size, content=attempt.content, at=at)
+        sent = self.say(
+            "client",
+            Kind.UPLOAD_STARTED,
+            file_name=attempt.name,
+            version=slot.version,
+            peer=slot.keeper,
+            cause=slot.cause,
+            transfer=f"up-{attempt.name}",
+        )
+        cause = self.say(slot.keeper, Kind.REPLICA_STORED, version=slot.version, peer="master", cause=sent, copy="")
+        return self.stored(slot.keeper, slot.version, size=attempt.size, content=attempt.content, cause=cause)
 
     def wait(self, upload: str, *, hold_s: float = 1.0, at: float | None = None) -> list[Said]:
         """Step 6: a client waits for its acknowledgement."""

@@ -13,10 +13,15 @@ COPY_FLOOR_BYTES_S = 100_000
 
 
 def start(state: MasterState, action: PlannedAction, now: float, out: Effects, cause: str) -> None:
-    """Order a proposed copy: both ends are told."""
+    """Order a proposed copy: both ends are told.
+
+    The line's `shortage` names the event that left the file short, where that is not its cause: a scan.
+    """
     version = state.table.versions[action.version]
     source, target = state.keepers[action.source], state.keepers[action.target]
     copy_id = state.new_copy_id()
+    short = state.short.get(version.id)
+    found = {"shortage": short.cause} if short is not None and short.cause not in ("", cause) else {}
     cause = out.note(
         Kind.COPY_ORDERED,
         version=version,
@@ -26,6 +31,7 @@ def start(state: MasterState, action: PlannedAction, now: float, out: Effects, c
         source=source.id,
         copy=copy_id,
         reason=action.reason,
+        **found,
     )
     deadline = now + COPY_FLOOR_S + version.size / COPY_FLOOR_BYTES_S
     state.copies[copy_id] = Copy(copy_id, version.id, source.id, target.id, version.size, deadline, cause)

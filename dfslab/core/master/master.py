@@ -149,7 +149,7 @@ class Master:
             row_state = ReplicaState.DROPPING if version.deleted else ReplicaState.VALID
             table.put_replica(version.id, Replica(record.keeper, record.path, row_state))
             if version.deleted:
-                self._state.unconfirmed_drops[version.id, record.keeper] = None
+                self._state.unconfirmed_drops[version.id, record.keeper] = cause
             row_id = out.note(
                 Kind.REPLICA_RESTORED,
                 version=version,

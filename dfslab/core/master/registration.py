@@ -156,10 +156,10 @@ def declare_the_dead(state: MasterState, now: float, out: Effects) -> None:
         _bury(state, keeper, now, out)
 
 
-def _bury(state: MasterState, keeper: Keeper, now: float, out: Effects) -> None:
+def _bury(state: MasterState, keeper: Keeper, now: float, out: Effects, cause: str = "") -> None:
     keeper.liveness = next_liveness(keeper.liveness, Sign.OVERDUE)
     _forget_in_detector(state, keeper.id, out)
-    cause = out.note(Kind.KEEPER_DEAD, peer=keeper.id, incarnation=keeper.incarnation)
+    cause = out.note(Kind.KEEPER_DEAD, peer=keeper.id, cause=cause, incarnation=keeper.incarnation)
     copies.abandon_for_keeper(state, keeper.id, now, out, reason=f"{keeper.id} died")
     for version_id in state.table.held_by(keeper.id):
         repair.reassess(state, version_id, now, cause)
@@ -210,9 +210,9 @@ def leave_safe_mode(state: MasterState, now: float, out: Effects) -> None:
         return
     state.safe_until = None
     state.replan = True
-    out.note(Kind.SAFE_MODE_ENDED, unseen=[keeper.id for keeper in unseen])
+    cause = out.note(Kind.SAFE_MODE_ENDED, unseen=[keeper.id for keeper in unseen])
     for keeper in unseen:
-        _bury(state, keeper, now, out)
+        _bury(state, keeper, now, out, cause)
 
 
 def restored_keeper(record: PutKeeper) -> Keeper:

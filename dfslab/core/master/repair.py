@@ -152,7 +152,8 @@ def on_replica_dropped(state: MasterState, event: ReplicaDropped, now: float, ou
     if keeper is not None and keeper.incarnation == event.incarnation:
         state.orphans.pop((event.keeper, event.version), None)
         if row is not None:
-            replicas.forget(state, event.version, event.keeper, out, cause="")
+            cause = state.unconfirmed_drops.get((event.version, event.keeper), "")
+            replicas.forget(state, event.version, event.keeper, out, cause)
             reassess(state, event.version, now)
             state.replan = True
     out.reply(event.request, None)

@@ -68,10 +68,10 @@ def order_drop(state: MasterState, version: Version, keeper_id: str, out: Effect
     row = state.table.replicas(version.id)[keeper_id]
     if row.state is not ReplicaState.DROPPING:
         state.table.set_state(version.id, keeper_id, ReplicaState.DROPPING)
-    state.unconfirmed_drops[version.id, keeper_id] = None
     cause = out.note(
         Kind.REPLICA_DROP_ORDERED, version=version, peer=keeper_id, bytes=version.size, cause=cause, reason=reason
     )
+    state.unconfirmed_drops[version.id, keeper_id] = cause
     send_drop(state, version.id, keeper_id, out, cause)
 
 

@@ -174,7 +174,7 @@ class MasterState:
         self.short: dict[str, Short] = {}
         self.surplus: dict[str, float] = {}
         self.corrupt: dict[str, None] = {}
-        self.unconfirmed_drops: dict[tuple[str, str], None] = {}
+        self.unconfirmed_drops: dict[tuple[str, str], str] = {}  # the line of the trace that ordered it
         self.orphans: dict[tuple[str, str], float] = {}
         self.safe_until: float | None = None
         self.next_scan_at = 0.0

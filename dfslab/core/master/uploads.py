@@ -166,6 +166,7 @@ def _commit(state: MasterState, event: ReplicaStored, now: float, out: Effects) 
         upload=upload.id,
     )
     replicas.put(state, version, event.keeper, event.path, out, cause)
+    repair.reassess(state, version.id, now, cause)
     if previous is not None:
         retire(state, previous, now, out, cause, reason="overwritten")
     return Recorded(keep=True)

@@ -1,0 +1,81 @@
+"""Events as sentences: what a line of the trace says, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from dfslab.core.errors import InvalidOption
+from dfslab.core.faults import Action
+from dfslab.core.pretty import size_text
+from dfslab.core.trace import Kind, TraceEvent
+
+
+def seconds(time_s: float) -> str:
+    """Return a moment as people write it.
+
+    >>> seconds(12.3004)
+    '12.3 s'
+    """
+    text = f"{time_s:.3f}".rstrip("0")
+    return f"{text}0 s" if text.endswith(".") else f"{text} s"
+
+
+def sentence(event: TraceEvent, file_name: str = "") -> str:
+    """Return what an event says, without its time; `file_name` where the event knows only the version."""
+    tell = _SENTENCES.get(event.kind)
+    if tell is None:
+        return f"{event.node}: {str(event.kind).replace('_', ' ')}"
+    return tell(event, event.file_name or file_name or event.version)
+
+
+def action_text(event: TraceEvent) -> str:
+    """Return the line of Python that left a line of kind `fault`; or its words, where it is not one of ours."""
+    try:
+        return Action.from_event(event).python
+    except InvalidOption:
+        return f"{event.detail.get('action', 'a fault')} {event.peer}".strip()
+
+
+def _registered(event: TraceEvent, file_name: str) -> str:
+    number = int(event.detail.get("incarnation", 1))
+    again = "" if number <= 1 else f" again (incarnation {number})"
+    return f"{event.peer} registered{again} and reported what is on its disk"
+
+
+def _scan(event: TraceEvent, file_name: str) -> str:
+    found = [(event.detail.get("short", 0), "short of copies"), (event.detail.get("surplus", 0), "with too many")]
+    words = [f"{number} {'file' if number == 1 else 'files'} {what}" for number, what in found if number]
+    return "the replication scan found " + (" and ".join(words) or "every file in order")
+
+
+def _bytes(event: TraceEvent) -> str:
+    return f" ({size_text(event.bytes)})" if event.bytes else ""
+
+
+_SENTENCES: Mapping[Kind, Callable[[TraceEvent, str], str]] = {
+    Kind.MASTER_STARTED: lambda e, f: "the master started, with what its catalog remembers",
+    Kind.REPLICA_RESTORED: lambda e, f: f"the catalog had the copy of {f} on {e.peer}",
+    Kind.SAFE_MODE_ENDED: lambda e, f: "the master, restarted, stopped waiting for its keepers' reports",
+    Kind.KEEPER_REGISTERED: _registered,
+    Kind.HEARTBEAT: lambda e, f: f"the master heard a heartbeat of {e.peer}, the last before it fell silent",
+    Kind.KEEPER_DEAD: lambda e, f: f"the master declared {e.peer} dead: it had missed its heartbeats",
+    Kind.KEEPER_DRAINING: lambda e, f: f"the master began to drain {e.peer}, which is to be decommissioned",
+    Kind.KEEPER_DECOMMISSIONED: lambda e, f: f"the master let {e.peer} go: its files have enough copies elsewhere",
+    Kind.UPLOAD_REQUESTED: lambda e, f: f"{e.node} asked the master to store {f}{_bytes(e)}",
+    Kind.SLOT_GRANTED: lambda e, f: f"the master chose {e.detail['keeper']} for the upload",
+    Kind.UPLOAD_STARTED: lambda e, f: f"{e.node} began to send {f} to {e.peer}",
+    Kind.REPLICA_STORED: lambda e, f: f"{e.node} had {f} safe on its disk and told the master",
+    Kind.FILE_COMMITTED: lambda e, f: f"the master committed {f}{_bytes(e)}",
+    Kind.REPLICA_RECORDED: lambda e, f: f"the master recorded the copy of {f} on {e.peer}",
+    Kind.COPY_ORDERED: lambda e, f: (
+        f"the master ordered a copy of {f} from {e.detail['source']} to {e.peer} ({e.detail['reason']})"
+    ),
+    Kind.COPY_STARTED: lambda e, f: f"{e.node} began to fetch {f} from {e.peer}",
+    Kind.COPY_FAILED: lambda e, f: f"a copy of {f} from {e.detail['source']} to {e.peer} failed: {e.detail['reason']}",
+    Kind.FILE_DELETED: lambda e, f: f"{f} was {e.detail['reason']}: its copies may go",
+    Kind.REPLICA_DROP_ORDERED: lambda e, f: f"the master ordered {e.peer} to delete its copy ({e.detail['reason']})",
+    Kind.REPLICA_FORGOTTEN: lambda e, f: f"the master took the copy of {f} on {e.peer} out of the lookup table",
+    Kind.REPLICA_CORRUPT: lambda e, f: f"the copy of {f} on {e.peer} was found corrupt ({e.detail['reason']})",
+    Kind.SCAN: _scan,
+    Kind.FAULT: lambda e, f: action_text(e),
+}
