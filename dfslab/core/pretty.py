@@ -16,6 +16,18 @@ def size_text(size: float) -> str:
     return f"{size:.3g} {unit}" if size < 100 else f"{size:.0f} {unit}"
 
 
+def shortened(name: str, limit: int = 26) -> str:
+    """Return a name with its middle left out when it is longer than `limit` characters.
+
+    >>> shortened("lectures/distributed-systems/week-07.mp4")
+    'lectures/dist…/week-07.mp4'
+    """
+    if len(name) <= limit:
+        return name
+    head = limit // 2
+    return f"{name[:head]}…{name[head + 1 - limit :]}"
+
+
 def table(title: str, rows: Sequence[tuple[str, str]]) -> str:
     """Return a two-column HTML table that is readable on light and dark pages; every text is escaped."""
     import html  # its table of entities is large, and few need it

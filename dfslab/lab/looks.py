@@ -10,6 +10,7 @@ from dfslab.lab.running import Running
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dfslab.views.dashboard import Dashboard
     from dfslab.views.explain import Explanation
     from dfslab.views.exports import Events
     from dfslab.views.looking import Looking
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 class Looks(Running):
     """The views of a cluster; `dfslab.views` makes them, and is imported when the first is asked for."""
+
+    _dashboard: Dashboard | None = None
 
     def lookup_table(self, at: float | None = None) -> pd.DataFrame:
         """Return the lookup table, one row a replica; see `dfslab.views.tables.lookup_table` for its columns.
@@ -63,6 +66,36 @@ class Looks(Running):
     def plot(self) -> Plots:
         """The pictures: `plot.lookup_table()`, `plot.replication_timeline()`, `plot.download_throughput()`."""
         return self._looking().plot
+
+    def dashboard(self) -> Dashboard:
+        """Return the live dashboard: the cell's last line shows it.
+
+        It shows topology, lookup table, copies, throughput, transfers and events as they are, or as
+        they were at the moment that its slider is at, and has a button for everything that may be done
+        to the cluster, each of which shows the line of Python that it ran. It goes on while cells run.
+        A second call replaces the first dashboard, and `close()` ends it.
+
+        Returns
+        -------
+        Dashboard
+            A widget. `refresh()` updates it where the page does not hear of updates by itself (Colab);
+            `snapshot()` is a picture of it for a saved notebook.
+        """
+        from dfslab.lab.controls import ClusterControls
+        from dfslab.views.dashboard import Dashboard
+
+        with self._close_lock:
+            source = self._looking().source
+            if self._dashboard is not None:
+                self._dashboard.replace()
+            self._dashboard = Dashboard(source, ClusterControls(self))  # type: ignore[arg-type]  # a part of Cluster
+            return self._dashboard
+
+    def close(self) -> None:
+        """Close the cluster, and leave a dashboard that says so."""
+        super().close()
+        if self._dashboard is not None:
+            self._dashboard.end(f"This cluster is closed: dfslab.cluster.start(name={self.name!r}) makes a new one.")
 
     def _looking(self) -> Looking:
         self._check_open()

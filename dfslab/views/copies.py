@@ -67,15 +67,24 @@ def live_copies_over_time(base: Table, events: Sequence[TraceEvent]) -> list[Cop
         The table before the first event.
     events : sequence of TraceEvent
     """
-    fold = _Fold(base, since_s=events[0].time_s if events else 0.0)
+    fold = CopiesFold(base, since_s=events[0].time_s if events else 0.0)
     for event in events:
-        if event.kind in _CHANGES:
-            fold.apply(event)
+        fold.apply(event)
     fold.flush()
     return [line for line in fold.lines if line.times]
 
 
-class _Fold:
+class CopiesFold:
+    """The history so far of every file, brought up to each event in turn.
+
+    Parameters
+    ----------
+    base : Table
+        The table before the first event.
+    since_s : float
+        When that was.
+    """
+
     def __init__(self, base: Table, since_s: float) -> None:
         self.lines: list[CopiesOfFile] = []
         self._table = base.copy()
@@ -86,7 +95,15 @@ class _Fold:
         for row in base.files.values():
             self._commit(row.file_name, row.version)
 
+    @property
+    def table(self) -> Table:
+        """The table as the events so far have made it, heartbeats left out."""
+        return self._table
+
     def apply(self, event: TraceEvent) -> None:
+        """Take in an event; kinds that change no number of copies pass by."""
+        if event.kind not in _CHANGES:
+            return
         if event.time_s > self._now:
             self.flush()
             self._now = event.time_s

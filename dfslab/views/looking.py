@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,6 +14,9 @@ from dfslab.views.explain import Explanation, explain
 from dfslab.views.exports import Events
 from dfslab.views.plots import Plots
 from dfslab.views.source import Source
+
+if TYPE_CHECKING:
+    from dfslab.views.dashboard import Dashboard
 
 
 class Looking:
@@ -110,6 +114,12 @@ class Looking:
 
     def _source(self, at: float | None) -> Source:
         return self.source if at is None else self.source.at(self.moment("at", at))
+
+    def dashboard(self) -> Dashboard:
+        """Return the views and the time slider as a widget; a saved trace has nothing to act on."""
+        from dfslab.views.dashboard import Dashboard  # ipywidgets, when it is asked for
+
+        return Dashboard(self.source)
 
     def _table(self, at: float | None) -> Table:
         return self.source.table(None if at is None else self.moment("at", at))

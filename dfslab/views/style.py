@@ -14,6 +14,8 @@ from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from dfslab.core.pretty import shortened as shortened  # views import it from here
+
 # Okabe & Ito (2008), https://jfly.uni-koeln.de/color/, without the yellow that is too pale for a line on white.
 BLACK = "#000000"
 ORANGE = "#E69F00"
@@ -151,15 +153,3 @@ def _signs() -> Mapping[int, int]:
 @functools.cache
 def _signs_of(path: str) -> Mapping[int, int]:
     return font_manager.get_font(path).get_charmap()
-
-
-def shortened(name: str, limit: int = 26) -> str:
-    """Return a name with its middle left out when it is longer than `limit` characters.
-
-    >>> shortened("lectures/distributed-systems/week-07.mp4")
-    'lectures/dist…/week-07.mp4'
-    """
-    if len(name) <= limit:
-        return name
-    head = limit // 2
-    return f"{name[:head]}…{name[head + 1 - limit :]}"

@@ -34,12 +34,20 @@ class Transfer:
     state: str = "running"
     reason: str = ""
     attempts: dict[str, str] = field(default_factory=dict)  # version -> keeper, for an upload
-    served: dict[str, None] = field(default_factory=dict)  # keepers, for a download
+    served: dict[str, int] = field(default_factory=dict)  # keeper -> bytes, for a download
+    progress_bytes: int = 0  # of an upload or a copy, by its last word
 
     @property
     def throughput_mb_s(self) -> float:
         """Rate in MB/s (10^6 bytes); NaN unless it is done."""
         return self.bytes / 1e6 / self.seconds if self.state == "done" and self.seconds > 0 else math.nan
+
+    @property
+    def done_bytes(self) -> int:
+        """How much of it has moved, as far as is known; a hedged chunk that came twice counts once."""
+        if self.state == "done":
+            return self.bytes
+        return min(sum(self.served.values()) if self.kind == "download" else self.progress_bytes, self.bytes)
 
     def about(self, event: TraceEvent) -> None:
         """Note what an event says of the file."""
@@ -80,11 +88,9 @@ class Transfer:
 
 def fold_transfers(events: Iterable[TraceEvent]) -> list[Transfer]:
     """Return the transfers of a trace in the order in which they began."""
-    fold = _Fold()
+    fold = TransferFold()
     for event in events:
-        step = _STEPS.get(event.kind)
-        if step is not None:
-            step(fold, event)
+        fold.apply(event)
     return list(fold.rows.values())
 
 
@@ -93,119 +99,142 @@ def copies_under_way(events: Iterable[TraceEvent]) -> list[Transfer]:
     return [row for row in fold_transfers(events) if row.kind == "copy" and row.state == "running"]
 
 
-class _Fold:
+class TransferFold:
     """The transfers so far, and what it takes to know which of them the next event is about."""
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], Transfer] = {}
         self._request_of: dict[str, str] = {}  # id of a DOWNLOAD_STARTED -> id of its DOWNLOAD_REQUESTED
 
-    def row(self, kind: str, transfer: str) -> Transfer:
+    def apply(self, event: TraceEvent) -> None:
+        """Take in an event; kinds that are about no transfer pass by."""
+        step = _STEPS.get(event.kind)
+        if step is not None:
+            step(self, event)
+
+    def forget(self, keep: int) -> None:
+        """Keep only so many of the transfers that are over, the newest, and what still runs."""
+        over = [key for key, row in self.rows.items() if row.state != "running"]
+        gone = {key[1] for key in over[: max(0, len(over) - keep)] if self.rows.pop(key)}
+        self._request_of = {start: request for start, request in self._request_of.items() if request not in gone}
+
+    def _row(self, kind: str, transfer: str) -> Transfer:
         return self.rows.setdefault((kind, transfer), Transfer(transfer, kind))
 
     # -- uploads: the client's lines carry `transfer`, the master's the same id as `upload` ------
 
-    def upload_requested(self, event: TraceEvent) -> None:
-        self.row("upload", event.detail["transfer"]).begin(event, source=event.node)
+    def _upload_requested(self, event: TraceEvent) -> None:
+        self._row("upload", event.detail["transfer"]).begin(event, source=event.node)
 
-    def slot_granted(self, event: TraceEvent) -> None:
+    def _slot_granted(self, event: TraceEvent) -> None:
         """A client elsewhere leaves no lines in this trace, so the master's begin its row."""
-        row = self.row("upload", event.detail["upload"])
+        row = self._row("upload", event.detail["upload"])
         if math.isnan(row.start_s):
             row.begin(event, source=event.peer)
             row.file_name = event.detail["name"]
         row.target = event.detail["keeper"]
         row.attempts[event.detail["for_version"]] = event.detail["keeper"]
 
-    def upload_started(self, event: TraceEvent) -> None:
-        row = self.row("upload", event.detail["transfer"])
+    def _upload_started(self, event: TraceEvent) -> None:
+        row = self._row("upload", event.detail["transfer"])
         row.about(event)
         row.target = row.attempts[event.version] = event.peer
 
-    def upload_acknowledged(self, event: TraceEvent) -> None:
+    def _upload_acknowledged(self, event: TraceEvent) -> None:
         """What the client itself says, before or after, counts more."""
-        row = self.row("upload", event.detail["upload"])
+        row = self._row("upload", event.detail["upload"])
         if row.state == "running":
             row.end(event, "done")
 
-    def upload_done(self, event: TraceEvent) -> None:
-        self.row("upload", event.detail["transfer"]).end(event, "done")
+    def _upload_done(self, event: TraceEvent) -> None:
+        self._row("upload", event.detail["transfer"]).end(event, "done")
 
-    def upload_failed(self, event: TraceEvent) -> None:
-        self.row("upload", event.detail["transfer"]).end(event, "failed", event.detail["reason"])
+    def _upload_failed(self, event: TraceEvent) -> None:
+        self._row("upload", event.detail["transfer"]).end(event, "failed", event.detail["reason"])
 
     # -- downloads: all lines lead back to the request ------------------------------------------
 
-    def download_requested(self, event: TraceEvent) -> None:
-        self.row("download", event.id).begin(event, target=event.node)
+    def _download_requested(self, event: TraceEvent) -> None:
+        self._row("download", event.id).begin(event, target=event.node)
 
-    def download_started(self, event: TraceEvent) -> None:
+    def _download_started(self, event: TraceEvent) -> None:
         """A download that lost all holders starts again, with nothing of what they had served."""
         row = self._download(event)
         row.about(event)
         row.served.clear()
         self._request_of[event.id] = event.cause
 
-    def chunk_fetched(self, event: TraceEvent) -> None:
+    def _chunk_fetched(self, event: TraceEvent) -> None:
         request = self._request_of.get(event.cause)
         if request is not None and event.detail["outcome"] == "ok":
-            self.row("download", request).served[event.peer] = None
+            served = self._row("download", request).served
+            served[event.peer] = served.get(event.peer, 0) + event.bytes
 
-    def download_done(self, event: TraceEvent) -> None:
+    def _download_done(self, event: TraceEvent) -> None:
         self._download(event).end(event, "done")
 
-    def download_failed(self, event: TraceEvent) -> None:
+    def _download_failed(self, event: TraceEvent) -> None:
         self._download(event).end(event, "failed", event.detail["reason"])
 
     def _download(self, event: TraceEvent) -> Transfer:
-        row = self.row("download", event.cause)
+        row = self._row("download", event.cause)
         row.target = event.node
         return row
 
+    def _progress(self, event: TraceEvent) -> None:
+        """How far an upload or a copy has come; a word that arrives after its end changes nothing."""
+        detail = event.detail
+        key = ("copy", detail["copy"]) if "copy" in detail else ("upload", detail.get("transfer", ""))
+        row = self.rows.get(key)
+        if row is not None and row.state == "running":
+            row.progress_bytes = event.bytes
+            row.bytes = row.bytes or int(detail.get("total", 0))
+
     # -- copies: every line carries `copy` -------------------------------------------------------
 
-    def copy_ordered(self, event: TraceEvent) -> None:
+    def _copy_ordered(self, event: TraceEvent) -> None:
         self._copy(event).begin(event, source=event.detail["source"], target=event.peer)
 
-    def copy_done(self, event: TraceEvent) -> None:
+    def _copy_done(self, event: TraceEvent) -> None:
         self._copy(event).end(event, "done")
 
-    def copy_failed(self, event: TraceEvent) -> None:
+    def _copy_failed(self, event: TraceEvent) -> None:
         self._copy(event).end(event, "failed", event.detail["reason"])
 
     def _copy(self, event: TraceEvent) -> Transfer:
-        row = self.row("copy", event.detail["copy"])
+        row = self._row("copy", event.detail["copy"])
         row.source, row.target = event.detail["source"], event.peer
         return row
 
-    def replica_stored(self, event: TraceEvent) -> None:
+    def _replica_stored(self, event: TraceEvent) -> None:
         """A copy that outlived the master which ordered it: the keeper's word is all there is."""
         row = self.rows.get(("copy", event.detail.get("copy", "")))
         if row is not None and row.reason == MASTER_RESTARTED:
             row.end(event, "done")
 
-    def master_started(self, event: TraceEvent) -> None:
+    def _master_started(self, event: TraceEvent) -> None:
         """A new master does not know the copies that the one before had ordered."""
         for row in self.rows.values():
             if row.kind == "copy" and row.state == "running":
                 row.end(event, "failed", MASTER_RESTARTED)
 
 
-_STEPS: dict[Kind, Callable[[_Fold, TraceEvent], None]] = {
-    Kind.UPLOAD_REQUESTED: _Fold.upload_requested,
-    Kind.SLOT_GRANTED: _Fold.slot_granted,
-    Kind.UPLOAD_STARTED: _Fold.upload_started,
-    Kind.UPLOAD_ACKNOWLEDGED: _Fold.upload_acknowledged,
-    Kind.UPLOAD_DONE: _Fold.upload_done,
-    Kind.UPLOAD_FAILED: _Fold.upload_failed,
-    Kind.DOWNLOAD_REQUESTED: _Fold.download_requested,
-    Kind.DOWNLOAD_STARTED: _Fold.download_started,
-    Kind.CHUNK_FETCHED: _Fold.chunk_fetched,
-    Kind.DOWNLOAD_DONE: _Fold.download_done,
-    Kind.DOWNLOAD_FAILED: _Fold.download_failed,
-    Kind.COPY_ORDERED: _Fold.copy_ordered,
-    Kind.COPY_DONE: _Fold.copy_done,
-    Kind.COPY_FAILED: _Fold.copy_failed,
-    Kind.REPLICA_STORED: _Fold.replica_stored,
-    Kind.MASTER_STARTED: _Fold.master_started,
+_STEPS: dict[Kind, Callable[[TransferFold, TraceEvent], None]] = {
+    Kind.UPLOAD_REQUESTED: TransferFold._upload_requested,
+    Kind.SLOT_GRANTED: TransferFold._slot_granted,
+    Kind.UPLOAD_STARTED: TransferFold._upload_started,
+    Kind.UPLOAD_ACKNOWLEDGED: TransferFold._upload_acknowledged,
+    Kind.UPLOAD_DONE: TransferFold._upload_done,
+    Kind.UPLOAD_FAILED: TransferFold._upload_failed,
+    Kind.PROGRESS: TransferFold._progress,
+    Kind.DOWNLOAD_REQUESTED: TransferFold._download_requested,
+    Kind.DOWNLOAD_STARTED: TransferFold._download_started,
+    Kind.CHUNK_FETCHED: TransferFold._chunk_fetched,
+    Kind.DOWNLOAD_DONE: TransferFold._download_done,
+    Kind.DOWNLOAD_FAILED: TransferFold._download_failed,
+    Kind.COPY_ORDERED: TransferFold._copy_ordered,
+    Kind.COPY_DONE: TransferFold._copy_done,
+    Kind.COPY_FAILED: TransferFold._copy_failed,
+    Kind.REPLICA_STORED: TransferFold._replica_stored,
+    Kind.MASTER_STARTED: TransferFold._master_started,
 }

@@ -1,0 +1,187 @@
+"""The dashboard: it looks twice a second, from a thread of its own, and acts only on what a click has asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Any
+
+import ipywidgets
+
+from dfslab.views.dashboard.acting import Acting, descendants
+from dfslab.views.dashboard.controls import Controls
+from dfslab.views.dashboard.observed import Observed
+from dfslab.views.dashboard.parts import notice_html
+from dfslab.views.dashboard.static import Still, still_html, still_text
+from dfslab.views.dashboard.views import Views
+from dfslab.views.source import Source
+
+PERIOD_S = 0.5
+REST_S = 0.08
+"""Between two looks, however much there is to show."""
+JOIN_S = 15.0
+
+
+class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
+    """A panel that shows a trace, live or saved, and acts on its cluster where there is one.
+
+    `cluster.dashboard()` and `replay(...).dashboard()` make it.
+
+    Parameters
+    ----------
+    source : Source
+        The trace.
+    controls : Controls, optional
+        What the buttons act through; without it there are none, as for a saved trace.
+    """
+
+    def __init__(self, source: Source, controls: Controls | None = None) -> None:
+        self._source, self._controls = source, controls
+        self._looking = threading.RLock()
+        self._wake, self._stop = threading.Event(), threading.Event()
+        self._seen, self._observed = Observed.of(source)
+        self._past: tuple[float, Observed] | None = None
+        self._ended = ""
+        self._failure = ""
+        self._notice = ipywidgets.HTML()
+        self._notice.add_class("dfs-error")
+        self._views = Views(controls is not None, self._changed)
+        self._acting = Acting(controls, self._views.topology, self._wake.set) if controls else None
+        cards = self._views.cards(self._acting.widget if self._acting else None)
+        super().__init__([self._views.summary, self._views.slider, self._notice, *cards])
+        self.add_class("dfs-dashboard")
+        self.refresh()
+        self._thread = threading.Thread(target=self._watch, name="dashboard", daemon=True)
+        if controls:
+            self._thread.start()
+
+    def refresh(self) -> None:
+        """Show what is so now. Where a page does not hear of updates by itself (Colab), call this."""
+        with self._looking:
+            self._look()
+
+    def snapshot(self) -> Still:
+        """Return what is shown as a picture that stays: put it in a cell of its own, and a saved notebook has it."""
+        with self._looking:
+            observed, now, at = self._moment()
+            moment = now if at is None else at
+            return Still(still_html(observed, moment), still_text(observed, moment))
+
+    # -- looking ----------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        """Something else is to be shown: the thread does it, or, where there is none, the caller."""
+        if self._controls:
+            self._wake.set()
+        else:
+            self._look_safely()
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            self._wake.wait(PERIOD_S)
+            self._wake.clear()
+            if not self._stop.is_set():
+                self._look_safely()
+            self._stop.wait(REST_S)
+
+    def _look_safely(self) -> None:
+        """Look; an error is shown on the page, since nobody would see it elsewhere, and the next look tries again."""
+        try:
+            self.refresh()
+            self._failure = ""
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            self._failure = f"the dashboard met an error of its own: {type(error).__name__}: {error}"
+            with contextlib.suppress(Exception):  # the page is gone
+                self._show_notice(None)
+
+    def _look(self) -> None:
+        self._catch_up()
+        observed, now, at = self._moment()
+        self._views.show(observed, now, at)
+        if self._acting:
+            self._acting.show(self._observed)
+        self._show_notice(at)
+        self._let_clicks_pass()
+
+    def _catch_up(self) -> None:
+        total, news = self._source.news(self._seen)
+        if total - self._seen > len(news):  # more has happened than the trace keeps
+            self._seen, self._observed = Observed.of(self._source)
+        else:
+            self._seen = total
+            self._observed.extend(news)
+
+    def _moment(self) -> tuple[Observed, float, float | None]:
+        """Return what is to be shown, the time now, and the moment that the slider asks for, if any."""
+        now, asked = self._source.now(), self._views.slider.at
+        if asked is None:
+            self._past = None
+            return self._observed, now, None
+        at = min(max(float(asked), 0.0), now)
+        if self._past is None or self._past[0] != at:
+            self._past = at, Observed.of(self._source.at(at))[1]
+        return self._past[1], now, at
+
+    def _show_notice(self, at: float | None) -> None:
+        error = self._failure or (self._acting.work.error if self._acting else "")
+        past = (
+            ""
+            if at is None or not self._acting
+            else f"This is {at:.1f} s; the buttons act on the cluster as it is now."
+        )
+        self._notice.value = (
+            notice_html(self._ended, kind="ended") + notice_html(error, kind="error") + notice_html(past, kind="past")
+        )
+
+    def _let_clicks_pass(self) -> None:
+        """Let the page decide where a click is handled, so that it need not wait for a cell that runs.
+
+        ipykernel 7.4 sends the messages of a widget to the shell from which that was last updated; for
+        one that a cell made, that is the main one, which is busy as long as a cell runs.
+        """
+        for widget in [*self._views.interactive, *(self._acting.interactive if self._acting else ())]:
+            vars(widget.comm).pop("_reply_subshell_id", None) if widget.comm else None
+
+    # -- the end ----------------------------------------------------------------------------------
+
+    def end(self, why: str) -> None:
+        """Stop looking and acting, join the threads, and say why; what was shown last stays."""
+        if self._ended:
+            return
+        self._ended = why
+        self._stop.set()
+        self._wake.set()
+        if self._acting:
+            self._acting.work.stop(JOIN_S)
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(JOIN_S)
+        with self._looking:
+            self._views.slider.enabled = False
+            if self._acting:
+                self._acting.disable()
+            self._look_safely()
+
+    def replace(self) -> None:
+        """Make room for a newer dashboard: stop, and leave one line."""
+        self.end("A newer dashboard of this cluster is shown; this one has stopped.")
+        inner = [widget for child in self.children if child is not self._notice for widget in descendants(child)]
+        self.set_trait("children", [self._notice])
+        for widget in inner:
+            widget.close()
+
+    def close(self) -> None:
+        """Stop, and take the widgets away."""
+        if hasattr(self, "_thread"):  # an `__init__` that failed has none
+            self.end("This dashboard is closed.")
+        super().close()
+
+    # -- without widgets --------------------------------------------------------------------------
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        """Return the widget, and beside it HTML and text for where there are no widgets."""
+        data: dict[str, Any] = super()._repr_mimebundle_(**kwargs) or {}
+        still = self.snapshot()
+        return {**data, "text/html": still._repr_html_(), "text/plain": repr(still)}
+
+    def __repr__(self) -> str:
+        return repr(self.snapshot())

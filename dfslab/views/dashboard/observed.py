@@ -1,0 +1,178 @@
+"""What has been observed: a trace folded once, brought up to each new event, for all parts of the dashboard."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from dfslab.core.faults import MASTER, FaultPeriod, fault_periods
+from dfslab.core.history import Table
+from dfslab.core.setup import Setup
+from dfslab.core.trace import Kind, TraceEvent
+from dfslab.views.copies import CopiesFold
+from dfslab.views.dashboard.rates import Rates
+from dfslab.views.dashboard.told import Told, tell
+from dfslab.views.snapshot import in_natural_order
+from dfslab.views.source import Source
+from dfslab.views.transfers import Transfer, TransferFold
+
+FEED = 200
+FINISHED_KEPT = 40
+FAULTS_KEPT = 5_000
+STEPS_KEPT = 4_000
+
+_QUIET = frozenset({Kind.HEARTBEAT, Kind.CHUNK_FETCHED, Kind.PROGRESS, Kind.SCAN})
+"""Kinds that change nothing in the lookup table or among the nodes but the time of the last heartbeat."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node as the topology shows it.
+
+    Attributes
+    ----------
+    name : str
+    state : str
+        What is really so: "running", "dead", "paused" or "decommissioned".
+    seen : str
+        What the master believes: "alive", "dead", "unseen", ...; for the master itself the same as `state`.
+    troubles : tuple of str
+        Other faults that last: "disk full", "heartbeats dropped", "partitioned", "link changed".
+    replicas : int
+    """
+
+    name: str
+    state: str
+    seen: str
+    troubles: tuple[str, ...] = ()
+    replicas: int = 0
+
+
+class Observed:
+    """Everything that the dashboard shows, as of the last event that it was given; bounded in memory.
+
+    Parameters
+    ----------
+    base : Table
+        The table before the first event.
+    setup : Setup
+    since_s : float
+        When that was.
+    """
+
+    def __init__(self, base: Table, setup: Setup, since_s: float = 0.0) -> None:
+        self.setup = setup
+        self.table = base.copy()
+        self.copies = CopiesFold(base, since_s)
+        self.transfers = TransferFold()
+        self.rates = Rates()
+        self.feed: deque[Told] = deque(maxlen=FEED)
+        self.beats: dict[str, int] = {}
+        self.changes = 0
+        """Counts what may have changed the lookup table or the nodes, so that these are made anew only then."""
+        self._faults: deque[TraceEvent] = deque(maxlen=FAULTS_KEPT)
+        self._periods: list[FaultPeriod] | None = []
+
+    @classmethod
+    def of(cls, source: Source) -> tuple[int, Observed]:
+        """Return how many events there have been, and what was observed by them."""
+        while True:
+            seen, events = source.news(0)
+            base = source.table(-math.inf)
+            if source.events()[:1] == list(events[:1]):
+                break
+        observed = cls(base, source.setup, events[0].time_s if events else 0.0)
+        observed.extend(events)
+        return seen, observed
+
+    def extend(self, events: Iterable[TraceEvent]) -> None:
+        """Take in new events, oldest first."""
+        for event in events:
+            self._apply(event)
+        self.copies.flush()
+        self.transfers.forget(FINISHED_KEPT)
+        for line in self.copies.lines:
+            if len(line.times) > STEPS_KEPT:
+                del line.times[: STEPS_KEPT // 2], line.copies[: STEPS_KEPT // 2]
+
+    def _apply(self, event: TraceEvent) -> None:
+        told = tell(event, self.table)
+        if told is not None:
+            self.feed.append(told)
+        self.table.apply(event)
+        self.copies.apply(event)
+        self.transfers.apply(event)
+        self.rates.apply(event)
+        if event.kind is Kind.HEARTBEAT:
+            self.beats[event.peer] = self.beats.get(event.peer, 0) + 1
+        if event.kind is Kind.FAULT:
+            self._faults.append(event)
+            self._periods = None
+        if event.kind not in _QUIET:
+            self.changes += 1
+
+    @property
+    def periods(self) -> list[FaultPeriod]:
+        """The faults, those that last ending at infinity."""
+        if self._periods is None:
+            self._periods = fault_periods(self._faults)
+        return self._periods
+
+    def nodes(self) -> list[Node]:
+        """Return the master and the keepers, these in natural order."""
+        lasting = self._lasting()
+        held: dict[str, int] = {}
+        for version in self.table.files:
+            for keeper in self.table.replicas.get(version, {}):
+                held[keeper] = held.get(keeper, 0) + 1
+        master = lasting.get(MASTER, [])
+        dead = "dead" if "dead" in master else "running"
+        nodes = [Node(MASTER, dead, dead, _others(master))]
+        for name in in_natural_order([*self.table.keepers, *self._faulty_keepers(lasting)]):
+            row = self.table.keepers.get(name)
+            seen = row.state if row else "unknown"
+            state = _really(lasting.get(name, []), seen)
+            nodes.append(Node(name, state, seen, _others(lasting.get(name, [])), held.get(name, 0)))
+        return nodes
+
+    def _faulty_keepers(self, lasting: Mapping[str, list[str]]) -> list[str]:
+        return [name for name in lasting if name.startswith("keeper-")]
+
+    def _lasting(self) -> dict[str, list[str]]:
+        """Return what each node suffers from at the moment; both sides of a partition suffer."""
+        lasting: dict[str, list[str]] = {}
+        for period in self.periods:
+            if math.isinf(period.end_s):
+                sides = [*period.detail.get("a", ()), *period.detail.get("b", ())]
+                for node in [period.node] if period.node else map(str, sides):
+                    lasting.setdefault(node, []).append(period.what)
+        return lasting
+
+    def cuts(self) -> list[tuple[list[str], list[str], bool]]:
+        """Return the partitions that last: the two sides, and whether only one way is cut."""
+        return [
+            (
+                list(map(str, p.detail.get("a", ()))),
+                list(map(str, p.detail.get("b", ()))),
+                bool(p.detail.get("one_way")),
+            )
+            for p in self.periods
+            if p.what == "partitioned" and math.isinf(p.end_s)
+        ]
+
+    def moving(self, now: float, recent_s: float = 1.5) -> list[Transfer]:
+        """Return the transfers that run, or were over only a moment ago: many are shorter than a look."""
+        return [row for row in self.transfers.rows.values() if row.state == "running" or now - row.end_s <= recent_s]
+
+
+def _really(suffers: list[str], seen: str) -> str:
+    for state in ("dead", "paused"):
+        if state in suffers:
+            return state
+    return "decommissioned" if seen == "decommissioned" else "running"
+
+
+def _others(suffers: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(what for what in suffers if what not in ("dead", "paused")))

@@ -1,0 +1,62 @@
+// The time slider: a native range input, the faults marked above its track, and the way back to now.
+const SENT_EVERY_MS = 120;
+
+export default {
+  render({ model, el }) {
+    el.classList.add("dfs-time");
+    el.innerHTML = `<button type="button" class="dfs-live"></button>
+      <div class="dfs-track"><div class="dfs-marks" aria-hidden="true"></div>
+      <input type="range" min="0" step="0.1" aria-label="Moment that is shown, seconds since the start"></div>
+      <output></output>`;
+    const [live, range, marks, said] = ["button", "input", ".dfs-marks", "output"].map((part) => el.querySelector(part));
+    let held = false, waiting = null, drawn = "";
+
+    const show = () => {
+      const now = model.get("now"), at = model.get("at"), follows = model.get("follows");
+      const past = at !== null && at !== undefined;
+      if (!held) {
+        range.max = Math.max(now, 0.1).toFixed(1);
+        range.value = past ? at : range.max;
+      }
+      range.disabled = live.disabled = !model.get("enabled");
+      live.textContent = follows ? (past ? "▶ back to live" : "● live") : (past ? "⏭ to the end" : "■ the end");
+      live.setAttribute("aria-pressed", String(!past));
+      el.classList.toggle("past", past);
+      said.textContent = past ? `${Number(at).toFixed(1)} s of ${now.toFixed(1)} s` : `${now.toFixed(1)} s`;
+      range.setAttribute("aria-valuetext", past ? `${Number(at).toFixed(1)} seconds` : follows ? "now" : "the end");
+    };
+    const showMarks = () => {
+      const max = Number(range.max), found = model.get("marks");
+      const wanted = found.map(([start, end, what, label]) => {
+        const left = (100 * start) / max, right = (100 * (end ?? max)) / max;
+        return [left.toFixed(2), Math.max(right - left, 0.25).toFixed(2), what.replaceAll(" ", "-"), label];
+      });
+      if (JSON.stringify(wanted) === drawn) return;
+      drawn = JSON.stringify(wanted);
+      marks.replaceChildren(...wanted.map(([left, width, what, label]) => {
+        const mark = document.createElement("i");
+        mark.className = what;
+        mark.title = label;
+        mark.style.cssText = `left:${left}%;width:${width}%`;
+        return mark;
+      }));
+    };
+    const send = (at) => {
+      model.set("at", at);
+      show();
+      waiting ??= setTimeout(() => { waiting = null; model.save_changes(); }, SENT_EVERY_MS);
+    };
+    const all = () => { show(); showMarks(); };
+
+    range.addEventListener("pointerdown", () => { held = true; });
+    range.addEventListener("pointerup", () => { held = false; });
+    range.addEventListener("pointercancel", () => { held = false; });
+    range.addEventListener("input", () => send(Number(range.value)));
+    range.addEventListener("keydown", (event) => event.stopPropagation());
+    live.addEventListener("click", () => send(null));
+    const names = ["change:now", "change:at", "change:marks", "change:enabled"];
+    for (const name of names) model.on(name, all);
+    all();
+    return () => { for (const name of names) model.off(name, all); };
+  },
+};

@@ -1,0 +1,51 @@
+"""The time slider, which moves every view to a past moment."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import anywidget
+import traitlets
+
+from dfslab.views.dashboard.observed import Observed
+from dfslab.views.dashboard.topology import asset
+
+MARKS_SHOWN = 100
+
+
+class TimeSlider(anywidget.AnyWidget):
+    """A slider from the start until now.
+
+    Attributes
+    ----------
+    now : float
+        Its right end, seconds since the start.
+    at : float or None
+        The moment that is shown; None is the right end.
+    marks : list
+        The faults: start, end (None while it lasts), what, label.
+    follows : bool
+        True when its right end is now; False for a saved trace.
+    enabled : bool
+    """
+
+    _esm = asset("slider.js")
+    now = traitlets.Float(0.0).tag(sync=True)
+    at = traitlets.Float(None, allow_none=True).tag(sync=True)
+    marks: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    follows = traitlets.Bool(True).tag(sync=True)
+    enabled = traitlets.Bool(True).tag(sync=True)
+
+
+def marks_shown(observed: Observed) -> list[list[float | str | None]]:
+    """Return the newest faults as the slider takes them."""
+    return [
+        [
+            round(period.start_s, 2),
+            None if math.isinf(period.end_s) else round(period.end_s, 2),
+            period.what,
+            f"{period.node} {period.what}".strip(),
+        ]
+        for period in observed.periods[-MARKS_SHOWN:]
+    ]

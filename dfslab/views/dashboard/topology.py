@@ -1,0 +1,130 @@
+"""The topology: a live drawing of the nodes, in which transfers move along the edges and a click selects a node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import resources
+from typing import Any
+
+import anywidget
+import traitlets
+
+from dfslab.core.faults import CLIENT, MASTER
+from dfslab.core.pretty import shortened
+from dfslab.views.dashboard.observed import Node, Observed
+from dfslab.views.transfers import Transfer
+
+FLOWS_SHOWN = 60
+
+
+def asset(name: str) -> str:
+    """Return the text of a file beside this one: no build step, nothing from a network."""
+    return resources.files(__package__).joinpath(name).read_text("utf-8")
+
+
+class Topology(anywidget.AnyWidget):
+    """The drawing; `topology.js` changes it in place.
+
+    Attributes
+    ----------
+    nodes : list of dict
+        As `nodes_shown` makes them.
+    flows : list of dict
+        As `flows_shown` makes them.
+    beats : dict
+        How many heartbeats of each keeper the master has heard.
+    selected : str
+        The node whose actions are shown.
+    """
+
+    _esm = asset("topology.js")
+    _css = asset("look.css")
+    nodes: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    flows: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    beats = traitlets.Dict().tag(sync=True)
+    selected = traitlets.Unicode("").tag(sync=True)
+
+
+def nodes_shown(observed: Observed) -> list[dict[str, Any]]:
+    """Return master, client and keepers as plain values.
+
+    Returns
+    -------
+    list of dict
+        `name`, `state` (what is really so), `seen` (what the master believes), `word` (both in a
+        word or two), `troubles`, `replicas`, and `cut` (True when its heartbeats do not arrive).
+    """
+    nodes = observed.nodes()
+    client = Node(CLIENT, "running", "alive")
+    cut = _cut_from_master(observed)
+    return [
+        {
+            "name": node.name,
+            "state": node.state,
+            "seen": node.seen,
+            "word": word_of(node),
+            "troubles": list(node.troubles),
+            "replicas": node.replicas,
+            "cut": node.name in cut or "heartbeats dropped" in node.troubles,
+        }
+        for node in [nodes[0], client, *nodes[1:]]
+    ]
+
+
+def word_of(node: Node) -> str:
+    """Return how a node is: what is really so, and what the master believes where that is something else.
+
+    >>> word_of(Node("keeper-1", "dead", "alive"))
+    'dead, not noticed yet'
+    """
+    if node.name in (MASTER, CLIENT):
+        return "dead" if node.state == "dead" else ""
+    if node.state == "running":
+        return {"dead": "taken for dead", "unknown": "not known to the master"}.get(node.seen, node.seen)
+    if node.state in ("dead", "paused") and node.seen in ("alive", "draining"):
+        return f"{node.state}, not noticed yet"
+    return node.state
+
+
+def _cut_from_master(observed: Observed) -> dict[str, None]:
+    """Return the nodes whose messages do not reach the master."""
+    cut: dict[str, None] = {}
+    for a, b, one_way in observed.cuts():
+        if MASTER in b:
+            cut.update(dict.fromkeys(a))
+        if MASTER in a and not one_way:
+            cut.update(dict.fromkeys(b))
+    return cut
+
+
+def flows_shown(observed: Observed, now: float) -> list[dict[str, str]]:
+    """Return an arrow for each pair of nodes between which bytes move, or moved a moment ago.
+
+    Returns
+    -------
+    list of dict
+        `id`, `kind`, `from`, `to`, `state` and `label`.
+    """
+    flows = []
+    for row in observed.moving(now):
+        for source, target in _ways(row):
+            flows.append(
+                {
+                    "id": f"{row.kind} {row.transfer} {source}",
+                    "kind": row.kind,
+                    "from": source,
+                    "to": target,
+                    "state": row.state,
+                    "label": f"{row.kind} of {shortened(row.file_name)}: {source} → {target}",
+                }
+            )
+    return flows[-FLOWS_SHOWN:]
+
+
+def _ways(row: Transfer) -> Sequence[tuple[str, str]]:
+    """Return from where to where; every client is drawn as the one."""
+    if row.kind == "upload":
+        return [(CLIENT, row.target)] if row.target else []
+    if row.kind == "download":
+        return [(keeper, CLIENT) for keeper in row.served]
+    return [(row.source, row.target)]

@@ -1,0 +1,140 @@
+"""The looking half of the dashboard: widgets that show one moment of a trace, set only when that has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+
+import ipywidgets
+
+from dfslab.views.dashboard.fields import chooser, entry
+from dfslab.views.dashboard.lookup import ALL, DEAD, SHORT, Filter, lookup_html
+from dfslab.views.dashboard.observed import Observed
+from dfslab.views.dashboard.parts import feed_html, summary_html, transfers_html
+from dfslab.views.dashboard.slider import TimeSlider, marks_shown
+from dfslab.views.dashboard.throughput import throughput_html
+from dfslab.views.dashboard.timeline import timeline_html
+from dfslab.views.dashboard.topology import Topology, flows_shown, nodes_shown
+
+WINDOWS = (("last minute", 60.0), ("last 5 minutes", 300.0), ("from the start", None))
+
+_KEY = "".join(
+    f"<span><svg viewBox='0 0 34 9' aria-hidden='true'><path class='{kind}' d='M4 4.5H30'/></svg>{name}</span>"
+    for kind, name in (("upload", "upload"), ("download", "download"), ("copy", "copy between keepers"))
+)
+KEY = (
+    f"<div class='dfs-key'>{_KEY}<span>✓ runs</span><span>✗ dead</span><span>‖ paused</span>"
+    "<span>! has another fault</span></div>"
+)
+
+
+class Views:
+    """The widgets, and what they were last made from.
+
+    Parameters
+    ----------
+    follows : bool
+        True for a running cluster, False for a saved trace.
+    changed : callable
+        Called when the user asks for something else to be shown.
+    """
+
+    def __init__(self, follows: bool, changed: Callable[[], None]) -> None:
+        self.summary = _html("summary")
+        self.slider = TimeSlider(follows=follows)
+        self.topology = Topology()
+        self.lookup, self.transfers, self.feed = _html("lookup"), _html("transfers"), _html("events")
+        self.timeline, self.throughput = _html("timeline"), _html("throughput")
+        self.text = entry("show", "filter", "part of a name, or keeper-3", "230px")
+        self.only = chooser("", "only", [ALL, SHORT, DEAD], "150px")
+        self.window = chooser("", "window", list(WINDOWS), "150px")
+        for field in (self.text, self.only, self.window):
+            field.observe(lambda _: changed(), "value")
+        self.slider.observe(lambda _: changed(), "at")
+        self._made: dict[str, Hashable] = {}
+
+    @property
+    def interactive(self) -> Sequence[ipywidgets.Widget]:
+        """The widgets that send something back."""
+        return (self.slider, self.topology, self.text, self.only, self.window)
+
+    def show(self, observed: Observed, now: float, at: float | None) -> None:
+        """Show `observed`, which is what was known at `at`, or at `now`."""
+        moment = now if at is None else at
+        version = (id(observed), observed.changes)
+        moving = [(row.transfer, row.done_bytes) for row in observed.moving(moment) if row.state == "running"]
+        wanted = Filter(self.text.value, self.only.value)
+        when = "" if at is None else f"as it was at {at:.1f} s"
+        self._set(self.summary, "summary", (version, when), lambda: summary_html(observed, when))
+        self._set(self.lookup, "lookup", (version, tuple(moving), wanted), lambda: lookup_html(observed, wanted))
+        self._set(self.transfers, "transfers", (version, tuple(moving)), lambda: transfers_html(observed))
+        self._set(self.feed, "feed", version, lambda: feed_html(observed))
+        self.timeline.value = timeline_html(observed, moment, self.window.value)
+        self.throughput.value = throughput_html(observed, moment, self.window.value)
+        self._show_topology(observed, moment, version)
+        with self.slider.hold_sync():
+            self.slider.now = round(now, 1)
+            self.slider.marks = marks_shown(observed) if at is None else self.slider.marks
+
+    def _show_topology(self, observed: Observed, moment: float, version: Hashable) -> None:
+        with self.topology.hold_sync():
+            if self._is_new("nodes", version):
+                self.topology.nodes = nodes_shown(observed)
+            self.topology.flows = flows_shown(observed, moment)
+            self.topology.beats = dict(observed.beats)
+
+    def _set(self, widget: ipywidgets.HTML, name: str, key: Hashable, make: Callable[[], str]) -> None:
+        if self._is_new(name, key):
+            widget.value = make()
+
+    def _is_new(self, name: str, key: Hashable) -> bool:
+        if self._made.get(name) == key:
+            return False
+        self._made[name] = key
+        return True
+
+    def cards(self, controls: ipywidgets.Widget | None) -> list[ipywidgets.Widget]:
+        """Return the rows of the dashboard, the controls beside the topology where there are any."""
+        key = ipywidgets.HTML(KEY)
+        first = [card("topology: click a node, or reach it with Tab and the arrow keys", self.topology, key, wide=True)]
+        charts = [
+            card("live copies of each file", self.window, self.timeline),
+            card("throughput", self.throughput),
+        ]
+        filters = ipywidgets.HBox([self.text, self.only])
+        filters.add_class("dfs-buttons")
+        table = [
+            card("lookup table", filters, _scroll(self.lookup), wide=True),
+            card("what happened", _scroll(self.feed)),
+        ]
+        rows = [_row(*first, *([controls] if controls else [])), _row(*table), _row(*charts)]
+        return [*rows, _row(card("transfers", _scroll(self.transfers, low=True)))]
+
+
+def card(title: str, *children: ipywidgets.Widget, wide: bool = False) -> ipywidgets.VBox:
+    """Return a framed part of the page; the title is ours and needs no escaping."""
+    box = ipywidgets.VBox([ipywidgets.HTML(f"<h4>{title}</h4>"), *children])
+    box.add_class("dfs-card")
+    if wide:
+        box.add_class("wide")
+    return box
+
+
+def _row(*children: ipywidgets.Widget) -> ipywidgets.HBox:
+    box = ipywidgets.HBox(children)
+    box.add_class("dfs-row")
+    return box
+
+
+def _scroll(widget: ipywidgets.Widget, *, low: bool = False) -> ipywidgets.Box:
+    """Return a box that scrolls, so that the place one has scrolled to outlives the next update."""
+    box = ipywidgets.VBox([widget])
+    box.add_class("dfs-scroll")
+    if low:
+        box.add_class("low")
+    return box
+
+
+def _html(name: str) -> ipywidgets.HTML:
+    made = ipywidgets.HTML()
+    made.add_class(f"dfs-{name}")
+    return made
