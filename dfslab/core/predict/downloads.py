@@ -74,8 +74,8 @@ def download_s(
        rests as long if all its holders ask in step, as holders that share a card evenly do.
     2. Chunks are whole: each holder takes the next when it is free (list scheduling). `typical` follows
        that schedule; `low` lets all holders be busy to the end, size / Σ r. No holder rests while a
-       chunk waits, so the last one, of L bytes, begins by (size - L) / Σ r, and `high` has it served
-       by the slowest holder with an even share of the client (the argument of Graham, "Bounds on
+       chunk waits, so each begins by (bytes before it) / Σ r, and `high` has it served by the slowest
+       holder with an even share of the client (the argument of Graham, "Bounds on
        multiprocessing timing anomalies", SIAM J. Appl. Math. 17(2), 1969). Hedging the tail (Dean &
        Barroso, "The tail at scale", CACM 56(2), 2013) only brings it closer to `low`.
     3. With a loss p, a chunk is asked for again: × (1 + p / (2 (1 - p))) on average, without a bound.
@@ -195,14 +195,15 @@ class _Lanes:
         return self._first_byte_s + sum(lengths) / self._client_rate + rounds * min(self._gaps) - max(self._bursts)
 
     def bound(self, lengths: Sequence[int]) -> float:
-        """Return the time by which every order of the chunks is through, each lane having its share of the client."""
-        if not lengths:
-            return 0.0
-        longest, share = max(lengths), self._client_rate / len(self._rates)
-        slots = [gap + longest / min(share, rate) for gap, rate in zip(self._gaps, self._rates, strict=True)]
-        together = sum(longest / slot for slot in slots)
-        begin = max(handshake + trip for handshake, trip in zip(self._handshakes, self._trips, strict=True))
-        return max(begin + (sum(lengths) - longest) / together + max(slots), self.schedule(lengths))
+        """Return the time by which the slowest lane would end any chunk, each lane having its share of the client."""
+        rates = [min(rate, self._client_rate / len(self._rates)) for rate in self._rates]
+        ahead = max(handshake + trip for handshake, trip in zip(self._handshakes, self._trips, strict=True))
+        end = 0.0
+        for length in lengths:
+            slots = [gap + length / rate for gap, rate in zip(self._gaps, rates, strict=True)]
+            end = max(end, ahead + max(slots))
+            ahead += 1 / sum(1 / slot for slot in slots)
+        return max(end, self.schedule(lengths))
 
 
 def _chunk_lengths(size_bytes: int, options: Options | None, holders: int) -> list[int]:
