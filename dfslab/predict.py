@@ -2,9 +2,9 @@
 
 >>> import dfslab
 >>> twenty = dfslab.Link(rate_mb_s=20)
->>> three = dfslab.predict.download_rate_mb_s(60_000_000, holders=[twenty] * 3)
->>> round(three.typical), 57 in three
-(58, True)
+>>> three = dfslab.predict.download_rate_mb_s(600_000_000, holders=[twenty] * 3)
+>>> round(three.typical), 59 in three
+(60, True)
 """
 
 from dfslab.core.predict import (
