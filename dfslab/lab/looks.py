@@ -54,6 +54,10 @@ class Looks(Running):
         """Return what took how long, predicted and observed; see `dfslab.views.compare.compare`."""
         return self._looking().compare(machine_mb_s)
 
+    def diff(self, t1: float, t2: float | None = None) -> pd.DataFrame:
+        """Return what changed from `t1` to `t2` seconds (by default now); see `dfslab.views.diff.diff`."""
+        return self._looking().diff(t1, t2)
+
     def explain(self, keeper: str | int, file_name: str, at: float | None = None) -> Explanation:
         """Return why a keeper holds a copy of a file or does not, now or `at` seconds: the chain of causes.
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from dfslab.core.errors import InvalidOption
 from dfslab.core.faults import fault_periods
 from dfslab.core.history import Table
 from dfslab.views import tables
+from dfslab.views.diff import diff
 from dfslab.views.explain import Explanation, explain
 from dfslab.views.exports import Events
 from dfslab.views.plots import Plots
@@ -57,6 +59,24 @@ class Looking:
     def trace(self) -> Events:
         """The events themselves: a sequence, with `.to_pandas()`, `.to_jsonl(path)` and `.to_perfetto(path)`."""
         return Events(self.source)
+
+    def diff(self, t1: float, t2: float | None = None) -> pd.DataFrame:
+        """Return what changed between two moments, one row a change; see `dfslab.views.diff.diff` for its columns.
+
+        Parameters
+        ----------
+        t1, t2 : float
+            Moments, seconds since the cluster started; `t2` is now, unless it is given.
+
+        Raises
+        ------
+        InvalidOption
+            Naming the one that is not within the trace, or `t2` when it is before `t1`.
+        """
+        later = self.source.now() if t2 is None else self.moment("t2", t2)
+        if self.moment("t1", t1) > later:
+            raise InvalidOption(option="t2", value=repr(t2), reason=f"it is before t1={t1!r}")
+        return diff(self.source.table(t1), self.source.table(None if t2 is None else t2))
 
     def explain(self, keeper: str | int, file_name: str, at: float | None = None) -> Explanation:
         """Return why a keeper holds a copy of a file or does not, now or at a past moment: the chain of causes.

@@ -114,7 +114,8 @@ class PlannedAction(Protocol):
     def reason(self) -> str: ...  # noqa: D102
 
 
-def _frame(dtypes: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
+def frame(dtypes: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> pd.DataFrame:
+    """Return rows as a DataFrame with these columns, in this order and of these types, also when there are none."""
     columns = list(zip(*rows, strict=True)) or [()] * len(dtypes)
     return pd.DataFrame(
         {
@@ -146,7 +147,7 @@ def lookup_table(table: Table) -> pd.DataFrame:
         `since_s`      float64  when the replica came into its state, seconds since the cluster started
         ============== ======== =====================================================================
     """
-    return _frame(
+    return frame(
         LOOKUP_TABLE,
         (
             (
@@ -208,7 +209,7 @@ def keepers(table: Table) -> pd.DataFrame:
                 row.directory,
             )
         )
-    return _frame(KEEPERS, rows)
+    return frame(KEEPERS, rows)
 
 
 def files(table: Table, replicas: int) -> pd.DataFrame:
@@ -252,7 +253,7 @@ def files(table: Table, replicas: int) -> pd.DataFrame:
                 datetime.fromtimestamp(file.created_at, UTC),
             )
         )
-    return _frame(FILES, rows)
+    return frame(FILES, rows)
 
 
 def events(events: Iterable[TraceEvent]) -> pd.DataFrame:
@@ -278,7 +279,7 @@ def events(events: Iterable[TraceEvent]) -> pd.DataFrame:
         `detail`    string   what else is known, a JSON object
         =========== ======== ========================================================================
     """
-    return _frame(
+    return frame(
         EVENTS,
         (
             (
@@ -326,7 +327,7 @@ def transfers(events: Iterable[TraceEvent]) -> pd.DataFrame:
         `reason`          string   why it failed; else empty
         ================= ======== ==================================================================
     """
-    return _frame(TRANSFERS, (row.values() for row in fold_transfers(events)))
+    return frame(TRANSFERS, (row.values() for row in fold_transfers(events)))
 
 
 def planned_actions(actions: Iterable[PlannedAction]) -> pd.DataFrame:
@@ -349,4 +350,4 @@ def planned_actions(actions: Iterable[PlannedAction]) -> pd.DataFrame:
         `reason`    string
         =========== ======= =========================================================================
     """
-    return _frame(PLANNED_ACTIONS, (tuple(getattr(action, name) for name in PLANNED_ACTIONS) for action in actions))
+    return frame(PLANNED_ACTIONS, (tuple(getattr(action, name) for name in PLANNED_ACTIONS) for action in actions))
