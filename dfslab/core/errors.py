@@ -248,7 +248,8 @@ class WrongState(DfsError, ValueError):
     status = Status.FAILED_PRECONDITION
 
     def __init__(self, *, node: str, state: str, advice: str) -> None:
-        super().__init__(f"{node} is {state}; {advice}", node=node, state=state, advice=advice)
+        verb = "are" if node.endswith("heartbeats") else "is"
+        super().__init__(f"{node} {verb} {state}; {advice}", node=node, state=state, advice=advice)
 
 
 class PortTaken(DfsError, OSError):

@@ -74,6 +74,15 @@ class Link:
         return self == Link()
 
 
+def joined(one: Link, other: Link) -> Link:
+    """Return what lies between two nodes by their links: the delays add up, and either may lose a request."""
+    return Link(
+        delay_ms=one.delay_ms + other.delay_ms,
+        jitter_ms=one.jitter_ms + other.jitter_ms,
+        loss=1.0 - (1.0 - one.loss) * (1.0 - other.loss),
+    )
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
@@ -141,15 +150,8 @@ class LinkTable:
 
     def path(self, a: str, b: str) -> Path:
         """Return what a message from `a` to `b` meets: the delays of both links add up, and either may lose it."""
-        between = self._pairs.get(_pair(a, b))
-        if between is not None:
-            return Path(between.delay_ms / 1e3, between.jitter_ms / 1e3, between.loss)
-        one, other = self.link(a), self.link(b)
-        return Path(
-            (one.delay_ms + other.delay_ms) / 1e3,
-            (one.jitter_ms + other.jitter_ms) / 1e3,
-            1.0 - (1.0 - one.loss) * (1.0 - other.loss),
-        )
+        between = self._pairs.get(_pair(a, b)) or joined(self.link(a), self.link(b))
+        return Path(between.delay_ms / 1e3, between.jitter_ms / 1e3, between.loss)
 
     def cut(self, a: Iterable[str], b: Iterable[str], *, one_way: bool = False) -> None:
         """Let nothing pass from any of `a` to any of `b`, nor back unless `one_way`."""

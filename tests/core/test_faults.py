@@ -1,0 +1,120 @@
+"""Actions as data: checked, shown as Python, read back from the trace; and the periods in which faults last."""
+
+import inspect
+import math
+from typing import Any
+
+import pytest
+
+from dfslab.cluster import Cluster
+from dfslab.core.errors import InvalidOption
+from dfslab.core.faults import ACTIONS, Action, FaultPeriod, fault_periods
+from dfslab.core.trace import Kind, TraceEvent, Tracer
+
+tracer = Tracer("lab", "t")
+
+
+def fault(time_s: float, action: str, peer: str = "", **detail: Any) -> TraceEvent:
+    return tracer.event(Kind.FAULT, time_s, peer=peer, action=action, **detail)
+
+
+@pytest.mark.parametrize("kind", ACTIONS)
+def test_every_action_is_a_method_of_the_cluster_with_the_same_arguments(kind: str) -> None:
+    taken = inspect.signature(getattr(Cluster, kind)).parameters
+
+    for parameter in ACTIONS[kind].parameters:
+        assert parameter.name in taken
+        optional = taken[parameter.name].default is not inspect.Parameter.empty
+        assert optional == parameter.optional
+
+
+def test_an_action_is_shown_as_the_line_of_python_that_does_it() -> None:
+    assert Action("kill", {"keeper": "keeper-3"}).python == 'cluster.kill("keeper-3")'
+    assert Action("restart", {"keeper": 3, "wipe": True}).python == "cluster.restart(3, wipe=True)"
+    assert Action("partition", {"a": [1], "b": [2, "master"]}).python == 'cluster.partition([1], [2, "master"])'
+    assert Action("set_link", {"node": 2, "rate_mb_s": None}).python == "cluster.set_link(2, rate_mb_s=None)"
+    assert Action("corrupt", {"name": 'a"b\\', "keeper": 1}).python == 'cluster.corrupt("a\\"b\\\\", 1)'
+    assert Action("heal").python == "cluster.heal()"
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "option"),
+    [
+        ("explode", {}, "action"),
+        ("kill", {}, "kill.keeper"),
+        ("kill", {"keeper": 1, "hard": True}, "kill.hard"),
+        ("heal", {"keeper": 1}, "heal.keeper"),
+        ("corrupt", {"keeper": 1}, "corrupt.name"),
+    ],
+)
+def test_an_action_that_there_is_not_names_its_part(kind: str, arguments: dict[str, Any], option: str) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        Action(kind, arguments)
+    assert caught.value.fields["option"] == option
+
+
+@pytest.mark.parametrize(
+    ("event", "action"),
+    [
+        (fault(1, "kill", "keeper-3"), Action("kill", {"keeper": "keeper-3"})),
+        (fault(1, "kill", "master"), Action("kill_master")),
+        (fault(1, "restart", "master"), Action("restart_master")),
+        (fault(1, "restart", "keeper-1", wipe=True), Action("restart", {"keeper": "keeper-1", "wipe": True})),
+        (fault(1, "add_keeper", "keeper-7"), Action("add_keeper")),
+        (
+            fault(1, "partition", a=["keeper-1"], b=["master"], one_way=True),
+            Action("partition", {"a": ["keeper-1"], "b": ["master"], "one_way": True}),
+        ),
+        (fault(1, "set_link", "client", loss=0.1), Action("set_link", {"node": "client", "loss": 0.1})),
+        (
+            tracer.event(Kind.FAULT, 1, peer="keeper-2", file_name="a", version="v1", action="corrupt", how="swap"),
+            Action("corrupt", {"name": "a", "keeper": "keeper-2", "how": "swap"}),
+        ),
+    ],
+)
+def test_an_action_is_read_back_from_its_line_in_the_trace(event: TraceEvent, action: Action) -> None:
+    assert Action.from_event(event) == action
+
+
+def test_a_fault_lasts_until_it_is_undone_and_those_that_are_not_last_for_ever() -> None:
+    events = [
+        fault(1, "kill", "keeper-1"),
+        fault(2, "pause", "keeper-2"),
+        fault(3, "restart", "keeper-1", wipe=False),
+        fault(4, "kill", "keeper-2"),
+    ]
+
+    periods = [(one.what, one.node, one.start_s, one.end_s) for one in fault_periods(events)]
+
+    assert periods == [
+        ("dead", "keeper-1", 1, 3),
+        ("paused", "keeper-2", 2, 4),
+        ("dead", "keeper-2", 4, math.inf),
+    ]
+
+
+def test_partitions_end_together_and_a_link_until_it_is_changed_again() -> None:
+    events = [
+        fault(1, "partition", a=["keeper-1"], b=["keeper-2"]),
+        fault(2, "partition", a=["keeper-3"], b=["master"]),
+        fault(3, "set_link", "keeper-1", rate_mb_s=5),
+        fault(4, "set_link", "keeper-1", other="keeper-2", delay_ms=5),
+        fault(5, "heal"),
+        fault(6, "set_link", "keeper-1", rate_mb_s=2),
+        fault(7, "set_link", "keeper-1", rate_mb_s=None, restored=True),
+    ]
+
+    found = fault_periods(events)
+
+    assert [(one.what, one.start_s, one.end_s) for one in found] == [
+        ("partitioned", 1, 5),
+        ("partitioned", 2, 5),
+        ("link changed", 3, 6),
+        ("link changed", 4, math.inf),
+        ("link changed", 6, 7),
+    ]
+    assert found[0] == FaultPeriod("partitioned", "", 1, 5, events[0].id, events[0].detail)
+
+
+def test_other_lines_of_the_trace_and_unknown_actions_are_no_faults() -> None:
+    assert fault_periods([tracer.event(Kind.HEARTBEAT, 1.0, peer="keeper-1"), fault(2, "dance", "keeper-1")]) == []
