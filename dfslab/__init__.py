@@ -17,8 +17,10 @@ from dfslab import cluster
 from dfslab.client import Client, Download
 from dfslab.core import errors
 from dfslab.core.errors import DfsError
+from dfslab.core.faults import Action
 from dfslab.core.links import Link
 from dfslab.core.model import FileInfo
+from dfslab.lab.scenario import Scenario
 
 if TYPE_CHECKING:
     from dfslab import predict, samples
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Action",
     "Client",
     "DfsError",
     "Download",
     "FileInfo",
     "Link",
+    "Scenario",
     "__version__",
     "cluster",
     "errors",

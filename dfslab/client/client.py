@@ -265,10 +265,7 @@ class Client:
             )
 
         def on_bad(keeper: str, reason: str) -> None:
-            report = pb.ReportBadReplicaRequest(
-                keeper=keeper, version=version.id, reason=reason, reporter=self._tracer.node
-            )
-            self._master.call("ReportBadReplica", report)
+            self.report_bad(keeper, version.id, reason)
 
         downloading = Downloading(
             location, policy, self._data, self._clock, target, on_fetched=on_fetched, on_bad=on_bad
@@ -336,6 +333,11 @@ class Client:
     def scan(self, *, dry_run: bool = False) -> PlannedActions:
         """Run the replication scan now, or only ask what it would do."""
         return list(self._master.call("Scan", pb.ScanRequest(dry_run=dry_run), changes=not dry_run).actions)
+
+    def report_bad(self, keeper: str, version: str, reason: str) -> None:
+        """Tell the master that a keeper's replica is not what it should be: it stops counting, and is replaced."""
+        report = pb.ReportBadReplicaRequest(keeper=keeper, version=version, reason=reason, reporter=self._tracer.node)
+        self._master.call("ReportBadReplica", report)
 
     def decommission(self, keeper: str) -> None:
         """Start to empty a keeper; it is let go when every file has its copies elsewhere."""

@@ -1,97 +1,263 @@
-"""What one may do to the nodes: kill, restart, pause, resume, add, decommission, and the master's own death."""
+"""Breaking a cluster: by hand, as data, by a scenario, by a nemesis; and mending all of it."""
 
 from __future__ import annotations
 
-from dfslab.core.history import Table
-from dfslab.lab.running import Running
-from dfslab.lab.waits import wait_until
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
+from typing import Any
+
+from dfslab.core import nemesis as core
+from dfslab.core.errors import ClusterClosed, DfsError, InvalidOption
+from dfslab.core.faults import MASTER, Action
+from dfslab.core.guard import check_guard
+from dfslab.core.options import check_positive
+from dfslab.core.scenario import steps_of_trace
+from dfslab.lab.background import Background
+from dfslab.lab.disk_faults import DiskFaults
+from dfslab.lab.nemesis import Nemesis
+from dfslab.lab.network_faults import NetworkFaults
+from dfslab.lab.node_faults import NodeFaults
+from dfslab.lab.plan import Plan, check_seed
+from dfslab.lab.playing import Playing, check_nodes
+from dfslab.lab.scenario import Scenario
 
 
-class Faults(Running):
-    """The faults; `Nodes` does the work."""
+class Faults(NodeFaults, NetworkFaults, DiskFaults):
+    """Every fault as a method, and what carries out faults that are given as data.
 
-    def kill(self, keeper: str | int) -> str:
-        """Crash a keeper: its links are cut, then its threads end; it says nothing to anybody. Return its name.
+    The methods (`kill`, `partition`, `corrupt`, ...) do what they are told, however much is broken
+    already. `perform`, `play` and `nemesis` refuse to break more than `replicas - 1` keepers at once
+    unless they are given `force=True`; `dfslab.core.guard` says what counts as broken.
+    """
 
-        Raises UnknownKeeper, or WrongState when it is dead already.
-        """
-        self._check_open()
-        return self._nodes.kill(keeper)
+    def __init__(self, plan: Plan) -> None:
+        self._players: list[Background] = []
+        self._guard_lock = threading.Lock()
+        super().__init__(plan)
 
-    def restart(self, keeper: str | int, wipe: bool = False) -> str:
-        """Start a killed keeper again with its name, ports and disk (`wipe`: an empty one). Return its name."""
-        self._check_open()
-        return self._nodes.restart(keeper, wipe=wipe)
+    def close(self) -> None:
+        """Stop the nemesis and the scenarios that are being played, then every node; see `Running.close`."""
+        for player in list(self._players):
+            player.signal()
+        super().close()
+        for player in self._players:
+            player.wait()
 
-    def pause(self, keeper: str | int) -> str:
-        """Freeze a keeper, as SIGSTOP would: connections stay open, nothing is answered. Return its name."""
-        self._check_open()
-        return self._nodes.pause(keeper)
+    def _launch(self, player: Background) -> None:
+        """Start something that acts on the cluster by itself, so that `close` can end it."""
+        with self._changing():
+            self._players = [one for one in self._players if one.is_running]
+            self._players.append(player)
+            player.start()
 
-    def resume(self, keeper: str | int) -> str:
-        """Let a paused keeper go on; if it was declared dead meanwhile, it registers anew. Return its name."""
-        self._check_open()
-        return self._nodes.resume(keeper)
+    # -- actions as data ----------------------------------------------------------------------
 
-    def add_keeper(self) -> str:
-        """Start one more keeper and return its name once it is registered."""
-        self._check_open()
-        name = self._nodes.add()
-        self._nodes.note("add", name)
-        return name
+    def perform(self, action: Action, force: bool = False) -> Any:
+        """Carry out an action: the one way for clicks, scenarios and the nemesis.
 
-    def decommission(self, keeper: str | int, timeout_s: float = 60.0) -> str:
-        """Empty a keeper and stop it: its files are copied elsewhere first, then it leaves the table. Return its name.
+        Parameters
+        ----------
+        action : dfslab.Action
+            Such as ``dfslab.Action("kill", {"keeper": 3})``.
+        force : bool
+            Do it also when more than `replicas - 1` keepers would be broken at once.
+
+        Returns
+        -------
+        object
+            What the method of that name returns.
 
         Raises
         ------
-        NotEnoughKeepers
-            The others could not hold every file; nothing was changed.
-        WaitTimedOut
-            It is still being emptied, and goes on; call again to wait longer.
+        TooManyFaults
+            Nothing was done.
+        DfsError
+            What the method raises.
         """
         self._check_open()
-        name = self._nodes.name_of(keeper)
-        self._nodes.running(name, "be decommissioned")
-        if _not_yet_drained(self._recorder.table(), name):
-            self._client.decommission(name)
+        if not isinstance(action, Action):
+            raise InvalidOption(option="action", value=repr(action), reason="it must be a dfslab.Action")
+        method: Callable[..., Any] = getattr(self, action.kind)
+        if force or action.kind not in core.KINDS:
+            return method(**action.arguments)
+        named = self._named(action)
+        with self._guard_lock:  # two at once must not both find room for one more
+            check_guard(self._standing(), named, self._options.replicas)
+            return method(**named.arguments)
 
-        def missing(table: Table) -> list[str]:
-            self._check_open()
-            return _not_yet_drained(table, name)
+    def _named(self, action: Action) -> Action:
+        """Return the action with its nodes given by their names."""
+        arguments = dict(action.arguments)
+        for option in ("keeper", "node", "other"):
+            if arguments.get(option) is not None:
+                arguments[option] = self._node(arguments[option])
+        for option in ("a", "b"):
+            if option in arguments:
+                arguments[option] = list(self._side(option, arguments[option]))
+        return Action(action.kind, arguments)
 
-        wait_until(self._recorder, missing, timeout_s)
-        self._nodes.retire(name)
-        return name
+    # -- mending ------------------------------------------------------------------------------
 
-    def kill_master(self) -> None:
-        """Crash the master tracker. Keepers go on and keep trying to reach it."""
-        self._check_open()
-        self._nodes.kill_master()
+    def heal_all(self) -> None:
+        """Undo everything that is still wrong.
 
-    def restart_master(self, timeout_s: float = 10.0) -> None:
-        """Start the master again on its port and catalog; return when the running keepers have registered with it.
+        Partitions are healed, links as they were at the start, heartbeats heard, disks free, the
+        master and the keepers up and running, and damage is found. It does not wait until the files
+        are back: `wait_for_recovery` does.
 
-        Raises WaitTimedOut when one of them has not within `timeout_s`; the master runs all the same.
+        Raises
+        ------
+        DfsError
+            The first thing that could not be mended; the others were all the same.
         """
         self._check_open()
-        self._nodes.restart_master()
-        for name in self._running_keepers():
-            self._nodes.running(name, "register").beat_now()
-        wait_until(self._recorder, self._not_registered, timeout_s)
+        errors: list[DfsError] = []
+        for mend in self._mends():
+            try:
+                mend()
+            except ClusterClosed:
+                raise
+            except DfsError as error:
+                errors.append(error)
+        if errors:
+            for other in errors[1:]:
+                errors[0].add_note(f"and: {other}")
+            raise errors[0]
 
-    def _not_registered(self, table: Table) -> list[str]:
-        rows = table.keepers
-        return [
-            f"{name} has not registered"
-            for name in self._running_keepers()
-            if name not in rows or not rows[name].is_alive
-        ]
+    def _mends(self) -> Iterator[Callable[[], object]]:
+        """Yield what is to be done: the network first, over which nodes register, then the master, then the keepers."""
+        standing = self._standing()
+        if standing.cuts:
+            yield self._heal_if_any
+        yield from (partial(self._put_link_back, ends, None) for ends in standing.links)
+        yield from (partial(self._restore_if_muted, name) for name in standing.muted)
+        yield from (partial(self._free_if_full, name) for name in standing.full)
+        if MASTER in standing.dead:
+            yield self._restart_master_if_dead
+        yield from (partial(self._resume_if_paused, name) for name in standing.paused)
+        yield from (partial(self._restart_if_dead, name) for name in standing.dead if name != MASTER)
+        yield from (partial(self._discover, damage) for damage in list(self._damages))
 
+    # -- scenarios ----------------------------------------------------------------------------
 
-def _not_yet_drained(table: Table, name: str) -> list[str]:
-    row = table.keepers.get(name)
-    if row is not None and row.state == "decommissioned":
-        return []
-    left = sum(1 for rows in table.replicas.values() if name in rows)
-    return [f"{name} is {row.state if row else 'unknown'} and holds {left} replicas"]
+    def scenario(self, since_s: float = 0.0) -> Scenario:
+        """Return what was done to the cluster so far, by calls, clicks, scenarios and the nemesis alike.
+
+        Parameters
+        ----------
+        since_s : float
+            Only from this time of the trace on, seconds since the cluster started (`now_s`); the
+            scenario's own times begin there.
+
+        Returns
+        -------
+        Scenario
+            Its times are lesson time: those of the trace, times the cluster's `speed`. A trace holds
+            200,000 events; what has fallen out of it is not in the scenario.
+
+        Raises
+        ------
+        InvalidOption
+            `since_s` is before the start or in the future.
+        """
+        self._check_open()
+        now = self.now_s
+        if not isinstance(since_s, int | float) or isinstance(since_s, bool) or not 0 <= since_s <= now:
+            reason = f"the trace covers 0 to {now:.1f} s"
+            raise InvalidOption(option="since_s", value=repr(since_s), reason=reason)
+        return Scenario(steps_of_trace(self._recorder.events(), speed=self.setup.speed, since_s=since_s))
+
+    def play(self, scenario: Scenario | Iterable[Any], force: bool = False, wait: bool = True) -> Playing:
+        """Do what a scenario says, each step at its time.
+
+        All of it is checked before the first step is done.
+
+        Parameters
+        ----------
+        scenario : Scenario
+            Or what one is made of.
+        force : bool
+            Do also what would break more than `replicas - 1` keepers at once.
+        wait : bool
+            Return when the last step is done; else at once.
+
+        Returns
+        -------
+        Playing
+            Has `stop()`, `join()` and the number of steps `done`.
+
+        Raises
+        ------
+        InvalidOption
+            Naming the step and its part, such as `scenario[3].action`; nothing was done.
+        DfsError
+            A step failed, TooManyFaults among others; those after it were not done.
+        """
+        self._check_open()
+        steps = scenario if isinstance(scenario, Scenario) else Scenario(scenario)
+        check_nodes(steps, list(self._nodes.states()))
+        playing = Playing(self, steps, force=force)
+        self._launch(playing)
+        if wait:
+            try:
+                playing.join()
+            finally:
+                playing.signal()  # an interrupt ends it
+        return playing
+
+    # -- the nemesis --------------------------------------------------------------------------
+
+    def nemesis(
+        self,
+        kinds: Collection[str] | None = None,
+        *,
+        every_s: float = 3.0,
+        seed: int | None = None,
+        force: bool = False,
+    ) -> Nemesis:
+        """Let something random break now and then; each fault ends again after a while.
+
+        Parameters
+        ----------
+        kinds : list of str, optional
+            What it may do, of "kill", "pause", "partition", "set_link", "corrupt", "fill_disk",
+            "drop_heartbeats" and "kill_master"; by default all.
+        every_s : float
+            Time between its steps, seconds of lesson time (divided by the cluster's `speed`).
+        seed : int, optional
+            The same seed does the same to the same cluster with the same files.
+        force : bool
+            Break more than `replicas - 1` keepers at once, too.
+
+        Returns
+        -------
+        Nemesis
+            `stop()` mends everything and waits for recovery, as does leaving a `with` block;
+            `actions` is what it did, as a scenario.
+
+        Raises
+        ------
+        InvalidOption
+            Naming the argument; nothing was started.
+        """
+        self._check_open()
+        mind = core.Nemesis(
+            kinds, seed=check_seed(seed), replicas=self._options.replicas, link=self.setup.link, force=force
+        )
+        nemesis = Nemesis(self, mind, every_s=check_positive("every_s", every_s), force=force)
+        self._launch(nemesis)
+        return nemesis
+
+    def _good_copies(self) -> dict[str, list[str]]:
+        """Return the live keepers with a good copy, by the name of each file that is not empty."""
+        table = self._recorder.table()
+        return {
+            file.file_name: [
+                row.keeper
+                for row in table.replicas.get(file.version, {}).values()
+                if row.state == "valid" and row.keeper in table.keepers and table.keepers[row.keeper].is_alive
+            ]
+            for file in table.files.values()
+            if file.size
+        }

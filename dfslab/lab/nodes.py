@@ -40,6 +40,7 @@ class _Slot:
     settings: KeeperSettings
     node: KeeperNode
     state: NodeState = NodeState.RUNNING
+    disk_is_full: bool = False
 
 
 class Nodes:
@@ -110,56 +111,99 @@ class Nodes:
                 self._last_number -= 1
                 raise
 
-    def _start(self, settings: KeeperSettings) -> KeeperNode:
+    def _start(self, settings: KeeperSettings, *, disk_is_full: bool = False, patiently: bool = False) -> KeeperNode:
         node = KeeperNode(settings, self._clock, self._recorder.add, self.network)
+        node.fill_disk(full=disk_is_full)
         try:
-            node.start()
+            if patiently:
+                node.start_patiently()
+            else:
+                node.start()
         except BaseException:
             node.cut()
             node.join()
             raise
         return node
 
-    def kill(self, keeper: str | int) -> str:
-        """Crash a keeper."""
+    def held(self) -> threading.RLock:
+        """Return the lock under which nodes are changed; `close` waits for it."""
+        return self._lock
+
+    def kill(self, keeper: str | int) -> tuple[str, str]:
+        """Crash a keeper; this and the other changes return its name and the id of the line in the trace."""
         with self._lock:
             slot = self._in_state(keeper, "cluster.restart({0}) brings it back", NodeState.RUNNING, NodeState.PAUSED)
             slot.state = NodeState.KILLED
             slot.node.cut()
-            self.note("kill", slot.settings.name)
+            event = self.note("kill", slot.settings.name)
             slot.node.join()
-            return slot.settings.name
+            return slot.settings.name, event
 
-    def restart(self, keeper: str | int, *, wipe: bool) -> str:
-        """Start a killed keeper again with its name, its ports and, unless `wipe`, its disk."""
+    def restart(self, keeper: str | int, *, wipe: bool) -> tuple[str, str]:
+        """Start a killed keeper again with its name, its ports and, unless `wipe`, its disk.
+
+        One that is cut off from the master comes up unregistered, and goes on trying.
+        """
         with self._lock:
             slot = self._in_state(keeper, "only a dead keeper can be restarted; kill({0}) it first", NodeState.KILLED)
             self._need_master("a keeper can't register")
             slot.node.join()  # in case the kill was interrupted
             if wipe:
                 shutil.rmtree(slot.settings.directory)
-            self.note("restart", slot.settings.name, wipe=wipe)
-            slot.node = self._start(slot.settings)
+            name = slot.settings.name
+            event = self.note("restart", name, wipe=wipe)
+            try:
+                slot.node = self._start(slot.settings, disk_is_full=slot.disk_is_full, patiently=self._is_cut_off(name))
+            except BaseException:
+                self.note("kill", name)  # the trace says that it was started
+                raise
             slot.state = NodeState.RUNNING
-            return slot.settings.name
+            return name, event
 
-    def pause(self, keeper: str | int) -> str:
+    def _is_cut_off(self, keeper: str) -> bool:
+        return self.network.is_cut(keeper, "master") or self.network.is_cut("master", keeper)
+
+    def pause(self, keeper: str | int) -> tuple[str, str]:
         """Freeze a keeper's threads where they are."""
         with self._lock:
             slot = self._in_state(keeper, "only a running keeper can be paused", NodeState.RUNNING)
             slot.node.freeze()
             slot.state = NodeState.PAUSED
-            self.note("pause", slot.settings.name)
-            return slot.settings.name
+            return slot.settings.name, self.note("pause", slot.settings.name)
 
-    def resume(self, keeper: str | int) -> str:
+    def resume(self, keeper: str | int) -> tuple[str, str]:
         """Let a paused keeper go on."""
         with self._lock:
             slot = self._in_state(keeper, "only a paused keeper can be resumed", NodeState.PAUSED)
-            self.note("resume", slot.settings.name)
+            event = self.note("resume", slot.settings.name)
             slot.state = NodeState.RUNNING
             slot.node.thaw()
-            return slot.settings.name
+            return slot.settings.name, event
+
+    def fill_disk(self, keeper: str | int, *, full: bool) -> tuple[str, str]:
+        """Have a keeper's disk take nothing more, or take files again; a dead keeper's too."""
+        with self._lock:
+            advice = "it has no disk to fill any more"
+            slot = self._in_state(keeper, advice, NodeState.RUNNING, NodeState.PAUSED, NodeState.KILLED)
+            name = slot.settings.name
+            if slot.disk_is_full == full:
+                number = name.rpartition("-")[2]
+                state, back = ("already full", "free_disk") if full else ("not full", "fill_disk")
+                advice = f"{back}({number}) changes that"
+                raise WrongState(node=f"{name}'s disk", state=state, advice=advice)
+            slot.disk_is_full = full
+            slot.node.fill_disk(full=full)
+            return name, self.note("fill_disk" if full else "free_disk", name)
+
+    def full_disks(self) -> tuple[str, ...]:
+        """Return the keepers whose disk takes nothing more."""
+        with self._lock:
+            return tuple(name for name, slot in self._slots.items() if slot.disk_is_full)
+
+    def directory(self, keeper: str) -> Path:
+        """Return where a keeper keeps its files."""
+        with self._lock:
+            return self._slots[keeper].settings.directory
 
     def retire(self, keeper: str | int) -> None:
         """Stop a keeper that the master has let go."""
@@ -216,15 +260,16 @@ class Nodes:
 
         return MasterNode(settings, self._clock, self._recorder.add, self.network)
 
-    def kill_master(self) -> None:
-        """Crash the master."""
+    def kill_master(self) -> str:
+        """Crash the master; return the id of the line in the trace."""
         with self._lock:
             if self.master_state is NodeState.KILLED:
                 raise WrongState(node="master", state="already dead", advice="restart_master() brings it back")
             self.master_state = NodeState.KILLED
             self.master.cut()
-            self.note("kill", "master")
+            event = self.note("kill", "master")
             self.master.join()
+            return event
 
     def restart_master(self) -> None:
         """Start the master again with its port and its catalog."""
@@ -238,9 +283,13 @@ class Nodes:
 
     # -- all of them --------------------------------------------------------------------------
 
-    def note(self, action: str, node: str, **detail: Any) -> None:
-        """Put something that was done to a node into the trace."""
-        self._recorder.add(self._tracer.event(Kind.FAULT, self._clock.now(), peer=node, action=action, **detail))
+    def note(self, action: str, node: str, *, file_name: str = "", version: str = "", **detail: Any) -> str:
+        """Put something that was done to a node into the trace; return the id of its line, to be named as a cause."""
+        event = self._tracer.event(
+            Kind.FAULT, self._clock.now(), file_name=file_name, version=version, peer=node, action=action, **detail
+        )
+        self._recorder.add(event)
+        return event.id
 
     def close(self) -> None:
         """Stop everybody: cut all links, then wait for all threads."""

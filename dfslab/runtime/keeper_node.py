@@ -507,6 +507,10 @@ class KeeperNode(DataKeeperServicer):
 
     # -- the end ------------------------------------------------------------------------------
 
+    def fill_disk(self, *, full: bool) -> None:
+        """Have its disk take nothing more, or take files again."""
+        self._storage.is_full = full
+
     def freeze(self) -> None:
         """Hold every thread at its next step, as SIGSTOP would."""
         self.gate.freeze()

@@ -115,6 +115,7 @@ class ReplicaWriter:
         self._data, self._crc = Path(f"{stem}.data.tmp"), Path(f"{stem}.crc.tmp")
         self._fd = os.open(self._data, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
+            storage.check_room()
             if size:
                 os.posix_fallocate(self._fd, 0, size)
         except OSError as error:
@@ -127,6 +128,7 @@ class ReplicaWriter:
         done = 0
         while done < len(view):
             try:
+                self._storage.check_room()
                 done += os.pwrite(self._fd, view[done:], self._offset + done)
             except OSError as error:
                 raise self._storage.failed(error) from None
@@ -199,6 +201,11 @@ class Storage:
     gate : Gate
         Checked before anything is published, so that a killed keeper publishes nothing.
 
+    Attributes
+    ----------
+    is_full : bool
+        Set it, and the disk behaves as one without room: nothing new is written, what is there stays.
+
     Raises
     ------
     DirectoryInUse
@@ -209,6 +216,7 @@ class Storage:
 
     def __init__(self, directory: Path, keeper: str, gate: Gate) -> None:
         self.directory, self.keeper = directory.resolve(), keeper
+        self.is_full = False
         self.replicas = self.directory / "replicas"
         self._gate = gate
         try:
@@ -243,8 +251,15 @@ class Storage:
         reason = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
         return StorageFailed(keeper=self.keeper, reason=reason)
 
+    def check_room(self) -> None:
+        """Fail as the kernel does when the disk is full."""
+        if self.is_full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     def free_bytes(self) -> int:
         """Return the room left on the disk."""
+        if self.is_full:
+            return 0
         stat = os.statvfs(self.directory)
         return stat.f_bavail * stat.f_frsize
 

@@ -7,6 +7,7 @@ started (NaN where unknown). An empty table has the same columns and dtypes as a
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from dfslab.core.history import Table
+from dfslab.core.links import Link
 from dfslab.core.trace import TraceEvent
 from dfslab.views.snapshot import (
     current_files,
@@ -86,6 +88,15 @@ TRANSFERS = {
     "throughput_mb_s": "float64",
     "state": "string",
     "reason": "string",
+}
+LINKS = {
+    "node": "string",
+    "other": "string",
+    "rate_mb_s": "float64",
+    "delay_ms": "float64",
+    "jitter_ms": "float64",
+    "loss": "float64",
+    "changed": "bool",
 }
 PLANNED_ACTIONS = {
     "action": "string",
@@ -328,6 +339,44 @@ def transfers(events: Iterable[TraceEvent]) -> pd.DataFrame:
         ================= ======== ==================================================================
     """
     return frame(TRANSFERS, (row.values() for row in fold_transfers(events)))
+
+
+def links(rows: Iterable[tuple[str, str, Link, bool]]) -> pd.DataFrame:
+    """Return the emulated links in force: one row a node, then one a pair that has its own.
+
+    Parameters
+    ----------
+    rows : iterable of (str, str, Link, bool)
+        A node, the other end or "", the link, and whether it differs from what it was at the start.
+
+    Returns
+    -------
+    DataFrame
+        =========== ======== ========================================================================
+        `node`      string   "keeper-3", "master" or "client"
+        `other`     string   the other end of a pair; empty for a node's own link
+        `rate_mb_s` float64  MB/s (10^6 bytes) in each direction; inf: no limit
+        `delay_ms`  float64  one way
+        `jitter_ms` float64  the delay varies by so much up and down
+        `loss`      float64  chance, 0 to 1, that a transfer is reset
+        `changed`   bool     True unless it is what it was when the cluster started
+        =========== ======== ========================================================================
+    """
+    return _frame(
+        LINKS,
+        (
+            (
+                node,
+                other,
+                math.inf if link.rate_mb_s is None else link.rate_mb_s,
+                link.delay_ms,
+                link.jitter_ms,
+                link.loss,
+                changed,
+            )
+            for node, other, link, changed in rows
+        ),
+    )
 
 
 def planned_actions(actions: Iterable[PlannedAction]) -> pd.DataFrame:

@@ -17,6 +17,7 @@ MODULES = (
     "dfslab",
     "dfslab.cluster",
     "dfslab.client.client",
+    "dfslab.lab.scenario",
     "dfslab.samples",
     "dfslab.predict",
     *(f"dfslab.core.predict.{name}" for name in PREDICTIONS),

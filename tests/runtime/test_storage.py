@@ -169,6 +169,29 @@ def test_a_replica_larger_than_the_disk_is_refused_and_nothing_is_left(tmp_path:
     assert list(storage.replicas.iterdir()) == []
 
 
+def test_a_full_disk_refuses_what_is_new_also_in_its_middle_and_keeps_what_is_old(tmp_path: Path) -> None:
+    storage = Storage(tmp_path, "keeper-1", Gate())
+    store(storage, V1, b"data")
+    writer = storage.create(V2, 2 * BLOCK, BLOCK)
+    writer.write(memoryview(bytes(BLOCK)))
+
+    storage.is_full = True
+
+    assert storage.free_bytes() == 0
+    with pytest.raises(StorageFailed, match="the disk is full"):
+        writer.write(memoryview(bytes(BLOCK)))
+    writer.abort()
+    for size in (0, 10):
+        with pytest.raises(StorageFailed, match="the disk is full"):
+            storage.create(V2, size, BLOCK)
+    assert [stored.version for stored in storage.scan()] == [V1]
+    assert len(list(storage.replicas.iterdir())) == 2, "something of the refused ones was left"
+
+    storage.is_full = False
+    assert storage.free_bytes() > 0
+    store(storage, V2, b"more")
+
+
 def test_the_first_differing_block_is_named(tmp_path: Path) -> None:
     storage = Storage(tmp_path, "keeper-1", Gate())
     data = os.urandom(3 * BLOCK)

@@ -1,0 +1,96 @@
+"""The nemesis at work: once every few seconds it breaks something, or lets it go."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from dfslab.core import nemesis as core
+from dfslab.core.errors import ClusterClosed, TooManyFaults
+from dfslab.core.scenario import Step
+from dfslab.lab.background import Background
+from dfslab.lab.scenario import Scenario
+
+if TYPE_CHECKING:
+    from dfslab.lab.faults import Faults
+
+
+class Nemesis(Background):
+    """A random evil at work on a cluster; `cluster.nemesis(...)` returns it.
+
+    As a context manager it is stopped on leaving: then everything that is broken is mended, and it
+    returns when the cluster has recovered. After an exception in the body nothing is waited for.
+    """
+
+    def __init__(self, lab: Faults, mind: core.Nemesis, *, every_s: float, force: bool) -> None:
+        super().__init__(lab, "nemesis")
+        self._mind, self._every_s, self._force = mind, every_s, force
+        self._steps: list[Step] = []
+
+    @property
+    def actions(self) -> Scenario:
+        """What it did, in lesson time since it began: a scenario that can be played again."""
+        return Scenario(list(self._steps))
+
+    def _work(self) -> None:
+        started, speed = time.monotonic(), self._lab.setup.speed
+        while not self._stopping.wait(self._every_s / speed):
+            move = self._mind.next(self._lab._standing(), self._lab._good_copies())
+            if isinstance(move, core.Discovery):
+                self._lab._discover_on(move.name, move.keeper)
+            elif move is not None:
+                time_s = round((time.monotonic() - started) * speed, 3)
+                try:
+                    self._lab.perform(move, force=self._force)
+                except TooManyFaults:
+                    self._mind.refused(move)  # somebody else broke something meanwhile
+                else:
+                    self._steps.append(Step(time_s, move))
+
+    def stop(self, recovery_timeout_s: float = 30.0) -> None:
+        """Break nothing more, mend everything that is broken, and return when the cluster has recovered.
+
+        May be called again. Does nothing more once the cluster is closed.
+
+        Raises
+        ------
+        DfsError
+            What it met while it was at work, once all is mended.
+        WaitTimedOut
+            Naming what is not back within `recovery_timeout_s`.
+        """
+        self._end()
+        self._raise_error()
+        if not self._lab._closing:
+            self._lab.wait_for_recovery(recovery_timeout_s)
+
+    def _end(self) -> None:
+        self.signal()
+        self.wait()
+        try:
+            self._lab.heal_all()
+        except ClusterClosed:
+            return  # it was closed with all that was broken
+
+    def __enter__(self) -> Nemesis:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.stop()
+            return
+        try:
+            self._end()
+            self._raise_error()
+        except Exception as second:  # noqa: BLE001 - the error of the body must not be masked: this one is added to it
+            error.add_note(f"and the nemesis met: {second}")
+
+    def __repr__(self) -> str:
+        state = "at work" if self.is_running else "stopped"
+        return f"<dfslab nemesis, {state}: {len(self._steps)} actions>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>nemesis, {'at work' if self.is_running else 'stopped'}</p>{self.actions._repr_html_()}"

@@ -1,0 +1,151 @@
+"""What one may do to the nodes: kill, restart, pause, resume, add, decommission, and the master's own death."""
+
+from __future__ import annotations
+
+from dfslab.core.faults import MASTER
+from dfslab.core.history import Table
+from dfslab.core.options import check_positive
+from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
+from dfslab.lab.nodes import NodeState
+from dfslab.lab.undoing import Fault
+from dfslab.lab.waits import wait_until
+
+
+class NodeFaults(Conditions):
+    """The faults of whole nodes; `Nodes` does the work."""
+
+    def kill(self, keeper: str | int, *, recovery_timeout_s: float = RECOVERY_TIMEOUT_S) -> Fault:
+        """Crash a keeper: its links are cut, then its threads end; it says nothing to anybody.
+
+        Returns
+        -------
+        Fault
+            Its name; ``with cluster.kill(3): ...`` restarts it on leaving.
+
+        Raises
+        ------
+        UnknownKeeper
+        WrongState
+            It is dead already.
+        """
+        check_positive("recovery_timeout_s", recovery_timeout_s)
+        with self._changing():
+            name, event = self._nodes.kill(keeper)
+        return self._fault(name, event, lambda: self._restart_if_dead(name), recovery_timeout_s)
+
+    def _restart_if_dead(self, name: str) -> None:
+        if self._nodes.states()[name] is NodeState.KILLED:
+            self.restart(name)
+
+    def restart(self, keeper: str | int, wipe: bool = False) -> str:
+        """Start a killed keeper again with its name, ports and disk (`wipe`: an empty one). Return its name."""
+        with self._changing():
+            return self._nodes.restart(keeper, wipe=wipe)[0]
+
+    def pause(self, keeper: str | int, *, recovery_timeout_s: float = RECOVERY_TIMEOUT_S) -> Fault:
+        """Freeze a keeper, as SIGSTOP would: connections stay open, nothing is answered.
+
+        Returns
+        -------
+        Fault
+            Its name; ``with cluster.pause(3): ...`` resumes it on leaving.
+        """
+        check_positive("recovery_timeout_s", recovery_timeout_s)
+        with self._changing():
+            name, event = self._nodes.pause(keeper)
+        return self._fault(name, event, lambda: self._resume_if_paused(name), recovery_timeout_s)
+
+    def _resume_if_paused(self, name: str) -> None:
+        if self._nodes.states()[name] is NodeState.PAUSED:
+            self.resume(name)
+
+    def resume(self, keeper: str | int) -> str:
+        """Let a paused keeper go on; if it was declared dead meanwhile, it registers anew. Return its name."""
+        with self._changing():
+            return self._nodes.resume(keeper)[0]
+
+    def add_keeper(self) -> str:
+        """Start one more keeper and return its name once it is registered."""
+        with self._changing():
+            name = self._nodes.add()
+            self._nodes.note("add_keeper", name)
+            return name
+
+    def decommission(self, keeper: str | int, timeout_s: float = 60.0) -> str:
+        """Empty a keeper and stop it: its files are copied elsewhere first, then it leaves the table. Return its name.
+
+        Raises
+        ------
+        NotEnoughKeepers
+            The others could not hold every file; nothing was changed.
+        WaitTimedOut
+            It is still being emptied, and goes on; call again to wait longer.
+        """
+        self._check_open()
+        name = self._nodes.name_of(keeper)
+        self._nodes.running(name, "be decommissioned")
+        if _not_yet_drained(self._recorder.table(), name):
+            self._client.decommission(name)
+
+        def missing(table: Table) -> list[str]:
+            self._check_open()
+            return _not_yet_drained(table, name)
+
+        wait_until(self._recorder, missing, timeout_s)
+        with self._changing():
+            self._nodes.retire(name)
+        return name
+
+    def kill_master(self, *, recovery_timeout_s: float = RECOVERY_TIMEOUT_S) -> Fault:
+        """Crash the master tracker. Keepers go on and keep trying to reach it.
+
+        Returns
+        -------
+        Fault
+            "master"; ``with cluster.kill_master(): ...`` restarts it on leaving.
+        """
+        check_positive("recovery_timeout_s", recovery_timeout_s)
+        with self._changing():
+            event = self._nodes.kill_master()
+        return self._fault(MASTER, event, self._restart_master_if_dead, recovery_timeout_s)
+
+    def _restart_master_if_dead(self) -> None:
+        if self._nodes.master_state is NodeState.KILLED:
+            self.restart_master()
+
+    def restart_master(self, timeout_s: float = 10.0) -> None:
+        """Start the master again on its port and catalog; return when the running keepers have registered with it.
+
+        Those that it can't hear, being cut off or with their heartbeats dropped, are not waited for.
+        Raises WaitTimedOut when one of the others has not within `timeout_s`; the master runs all the same.
+        """
+        with self._changing():
+            self._nodes.restart_master()
+        for name in self._heard_keepers():
+            self._nodes.running(name, "register").beat_now()
+        wait_until(self._recorder, self._not_registered, timeout_s)
+
+    def _heard_keepers(self) -> list[str]:
+        standing = self._standing()
+        return [
+            name
+            for name in self._running_keepers()
+            if name not in standing.muted and not standing.separated(name, MASTER)
+        ]
+
+    def _not_registered(self, table: Table) -> list[str]:
+        self._check_open()
+        rows = table.keepers
+        return [
+            f"{name} has not registered"
+            for name in self._heard_keepers()
+            if name not in rows or not rows[name].is_alive
+        ]
+
+
+def _not_yet_drained(table: Table, name: str) -> list[str]:
+    row = table.keepers.get(name)
+    if row is not None and row.state == "decommissioned":
+        return []
+    left = sum(1 for rows in table.replicas.values() if name in rows)
+    return [f"{name} is {row.state if row else 'unknown'} and holds {left} replicas"]
