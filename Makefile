@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo test lint format proto notebooks bench clean
+.PHONY: help lab demo browser test lint format proto notebooks bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,7 +23,14 @@ lab: $(READY) ## open Jupyter at the quickstart
 demo: $(READY) ## the main job in a terminal: store, replicate, kill, repair, download
 	$(BIN)/dfslab demo
 
-test: $(READY) ## every test
+browser: ## install Chromium for the browser tests where it is missing (Debian, Ubuntu)
+	@command -v chromium >/dev/null || { \
+	  command -v apt-get >/dev/null || { echo "the browser tests need the program chromium: install it, and put it on the PATH" >&2; exit 1; }; \
+	  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	  $$as_root apt-get update && \
+	  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-liberation; }
+
+test: $(READY) browser ## every test
 	$(BIN)/python -m pytest
 
 lint: $(READY) ## ruff and strict mypy

@@ -38,7 +38,9 @@ class Acting:
         self._controls = controls
         self.work = Work(changed)
         self.force = ipywidgets.Checkbox(
-            description="force: also break more nodes at once than the copies can stand", indent=False
+            description="force: also break more nodes at once than the copies can stand",
+            indent=False,
+            layout=ipywidgets.Layout(width="auto"),
         )
         self.force.add_class("dfs-force")
         self.panel = Panel(self._act, self._heal_all, self.work.refuse)

@@ -1,7 +1,7 @@
 // The topology: master and client in the middle, keepers around them, transfers moving along the edges.
 // Every element is made once and changed in place, so that a click that meets an update is not lost.
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 760, HEIGHT = 470;
+const WIDTH = 640, HEIGHT = 420;
 const CENTRE = { x: WIDTH / 2, y: HEIGHT / 2 - 4 };
 const GLYPHS = {   // drawn in a circle of radius 1: a state has a shape, not only a colour
   running: "M-.42 .02 L-.12 .34 L.46 -.34",
@@ -31,11 +31,11 @@ function say(target, text) {
 function places(names) {
   const keepers = names.filter((name) => name !== "master" && name !== "client");
   const many = keepers.length > 12;
-  const radius = keepers.length <= 12 ? 25 : keepers.length <= 24 ? 17 : 12.5;
-  const rx = many ? WIDTH / 2 - 48 : WIDTH / 2 - 80, ry = many ? HEIGHT / 2 - 46 : HEIGHT / 2 - 62;
+  const radius = keepers.length <= 12 ? 24 : keepers.length <= 24 ? 16 : 11;
+  const rx = many ? WIDTH / 2 - 36 : WIDTH / 2 - 72, ry = many ? HEIGHT / 2 - 34 : HEIGHT / 2 - 56;
   const found = new Map([
-    ["master", { x: CENTRE.x, y: CENTRE.y - 58, r: 30, label: "below" }],
-    ["client", { x: CENTRE.x, y: CENTRE.y + 74, r: 24, label: "below" }],
+    ["master", { x: CENTRE.x, y: CENTRE.y - 56, r: 27, label: "below" }],
+    ["client", { x: CENTRE.x, y: CENTRE.y + 62, r: 22, label: "below" }],
   ]);
   spread(keepers.length, rx, ry).forEach((angle, index) => {
     const x = CENTRE.x + rx * Math.cos(angle), y = CENTRE.y + ry * Math.sin(angle);
@@ -73,8 +73,20 @@ function bow(a, b, bend) {
 
 function describe(node) {
   const parts = [node.name, node.word];
-  if (node.name.startsWith("keeper-")) parts.push(node.replicas === 1 ? "1 copy" : `${node.replicas} copies`);
+  if (node.name.startsWith("keeper-")) parts.push(copies(node));
   return [...parts, ...node.troubles].join(", ");
+}
+
+let drawings = 0;
+
+// The line under a keeper's name: how it is, and the worst or the most useful thing to know besides.
+function below(node) {
+  if (node.troubles.length) return `${node.word} · ${node.troubles.join(", ")}`;
+  return node.name.startsWith("keeper-") && node.word === "alive" ? `alive · ${copies(node)}` : node.word;
+}
+
+function copies(node) {
+  return node.replicas === 1 ? "1 copy" : `${node.replicas} copies`;
 }
 
 class Topology {
@@ -83,10 +95,11 @@ class Topology {
     this.nodes = new Map();
     this.edges = new Map();
     this.flows = new Map();
+    this.id = `dfs-arrow-${drawings++}`;
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
     this.svg = element("svg", { class: "dfs-topology", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group",
       "aria-label": "Topology: the arrow keys move between nodes, Enter selects one" });
-    const marker = (kind) => element("path", { d: "M0 0 L8 4 L0 8 Z" }, element("marker", { id: `dfs-arrow-${kind}`,
+    const marker = (kind) => element("path", { d: "M0 0 L8 4 L0 8 Z" }, element("marker", { id: `${this.id}-${kind}`,
       class: `dfs-arrow ${kind}`, viewBox: "0 0 8 8", refX: 5, refY: 4, markerWidth: 9, markerHeight: 9,
       markerUnits: "userSpaceOnUse", orient: "auto" }, defs));
     const defs = element("defs", {}, this.svg);
@@ -136,9 +149,9 @@ class Topology {
     element("path", { d: "M0 -4 V1 M0 3.4 V3.8" }, badge);
     const label = element("text", { class: "name" }, group), word = element("text", { class: "word" }, group);
     if (place.label === "around") {
-      const out = place.r + 10;
+      const out = place.r + 11;
       set(label, "x", (out * Math.cos(place.angle)).toFixed(1));
-      set(label, "y", (out * Math.sin(place.angle) + 3.5).toFixed(1));
+      set(label, "y", (out * Math.sin(place.angle) + 4).toFixed(1));
       say(label, name.split("-").pop());
     } else {
       set(label, "y", place.r + (isKeeper ? 16 : 12));
@@ -160,7 +173,7 @@ class Topology {
     set(made.group, "aria-label", describe(node));
     set(made.badge, "visibility", node.troubles.length ? "visible" : "hidden");
     say(made.title, describe(node));
-    if (!made.around) say(made.word, node.troubles.length ? `${node.word} · ${node.troubles[0]}` : node.word);
+    if (!made.around) say(made.word, below(node));
     const edge = this.edges.get(node.name);
     if (edge) set(edge.line, "class", node.cut ? "cut" : node.seen === "alive" || node.seen === "draining" ? "up" : "down");
   }
@@ -173,7 +186,7 @@ class Topology {
       const from = this.place.get(flow.from), to = this.place.get(flow.to);
       let path = this.flows.get(flow.id);
       if (!path) {
-        path = element("path", { "marker-end": `url(#dfs-arrow-${flow.kind})` }, this.layers.flows);
+        path = element("path", { "marker-end": `url(#${this.id}-${flow.kind})` }, this.layers.flows);
         element("title", {}, path);
         this.flows.set(flow.id, path);
       }
@@ -232,10 +245,12 @@ class Topology {
   }
 }
 
-// The notebook's own shortcuts (d d deletes a cell) are not for who types or presses keys in the dashboard.
+// The notebook's own shortcuts (d d deletes a cell) are not for who presses keys in the dashboard. Jupyter
+// looks for this mark from the focused element upwards, but asks the element itself first.
 function keepKeys(el) {
   requestAnimationFrame(() => {
-    (el.closest(".dfs-dashboard") ?? el).setAttribute("data-lm-suppress-shortcuts", "true");
+    const dashboard = el.closest(".dfs-dashboard") ?? el;
+    dashboard.addEventListener("focusin", (event) => event.target.setAttribute("data-lm-suppress-shortcuts", "true"));
   });
 }
 
