@@ -42,6 +42,10 @@ class LinkHistory:
             self._tables[count] = self._after(count)
         return self._tables[count]
 
+    def changes(self, start_s: float, end_s: float) -> list[float]:
+        """Return when links changed within a span of time, in order."""
+        return sorted({time_s for time_s in self._times if start_s < time_s < end_s})
+
     def _after(self, count: int) -> LinkTable:
         table = LinkTable()
         for keeper in self._keepers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 
 from dfslab.core.pretty import shortened as shortened  # views import it from here
 
@@ -35,7 +36,10 @@ PAPER = "#FFFFFF"
 TITLE_SIZE = 12
 LABEL_SIZE = 10
 SMALL_SIZE = 9
+SMALLEST_SIZE = 6.0
 TITLE_PAD = 8.0
+SIGN_FONT = "DejaVu Sans"
+"""It comes with matplotlib and has all the signs."""
 
 RC_PARAMS: Any = {
     "figure.facecolor": PAPER,
@@ -86,6 +90,15 @@ def _new_axes(size: tuple[float, float]) -> Axes:
     return ax
 
 
+def points_of(ax: Axes) -> tuple[float, float]:
+    """Return how wide and high the Axes are, in points, once all that is beside them has found its place."""
+    figure = ax.figure.figure
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
+    return ax.bbox.width * 72.0 / figure.dpi, ax.bbox.height * 72.0 / figure.dpi
+
+
 def ink_of(ax: Axes) -> str:
     """Return the colour of text beside the Axes, which lies on whatever face their figure has."""
     return str(mpl.colors.to_hex(ax.xaxis.label.get_color()))
@@ -109,15 +122,37 @@ def whole_numbers(ax: Axes) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
+def name_lanes(ax: Axes, names: Sequence[str]) -> None:
+    """Name lanes 0, 1, ... from the top down, or every so many of them when there is no room for all."""
+    count = max(len(names), 1)
+    ax.set_ylim(count - 0.5, -0.5)
+    points = ax.bbox.height * 72.0 / ax.figure.figure.dpi / count
+    step = 1 + int(1.3 * SMALLEST_SIZE / points)
+    ax.set_yticks(list(range(0, len(names), step)), [label_of(name) for name in names[::step]])
+    ax.tick_params(axis="y", length=0, labelsize=max(SMALLEST_SIZE, min(SMALL_SIZE, 0.75 * step * points)))
+
+
+def sign(ax: Axes, x: float, y: float, text: str, **kwargs: Any) -> None:
+    """Write a sign into the data; the layout need not look at hundreds of these."""
+    place = {"ha": "center", "va": "center_baseline", "family": SIGN_FONT, "clip_on": True}
+    ax.text(x, y, text, **{**place, **kwargs}).set_in_layout(False)
+
+
 def grid_behind(ax: Axes) -> None:
     """Draw faint horizontal lines behind the data."""
     ax.grid(visible=True, axis="y", color=GRID, linewidth=0.8)
     ax.set_axisbelow(True)
 
 
-def legend_beside(ax: Axes, **kwargs: Any) -> Legend:
-    """Put a legend to the right of the Axes, where there is no data."""
-    place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+def legend_beside(ax: Axes, clear_points: float = 0.0, **kwargs: Any) -> Legend:
+    """Put a legend to the right of the Axes, where there is no data, so many points clear of them."""
+    aside = ScaledTranslation(clear_points / 72.0, 0.0, ax.figure.figure.dpi_scale_trans)
+    place: dict[str, Any] = {
+        "loc": "upper left",
+        "bbox_to_anchor": (1.01, 1.0),
+        "bbox_transform": ax.transAxes + aside,
+        "borderaxespad": 0.0,
+    }
     return ax.legend(**{**place, **_LEGEND, **kwargs})
 
 
@@ -136,13 +171,13 @@ def say(ax: Axes, text: str) -> None:
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=FAINT, fontsize=TITLE_SIZE)
 
 
-def label_of(name: str) -> str:
+def label_of(name: str, limit: int = 26) -> str:
     """Return a file's name as matplotlib is to show it: shortened, and literally.
 
     `$` would begin a formula, and a leading `_` would hide a line from the legend. A sign that the
     font lacks would be a warning on stderr at every drawing.
     """
-    text = "".join(char if ord(char) in _signs() else "□" for char in shortened(name)).replace("$", r"\$")
+    text = "".join(char if ord(char) in _signs() else "□" for char in shortened(name, limit)).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
 
 

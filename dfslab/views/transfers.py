@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from dfslab.core.history import Table
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.snapshot import in_natural_order
 
@@ -97,6 +98,16 @@ def fold_transfers(events: Iterable[TraceEvent]) -> list[Transfer]:
 def copies_under_way(events: Iterable[TraceEvent]) -> list[Transfer]:
     """Return the copies between keepers that a trace has seen ordered, and neither arrive nor given up."""
     return [row for row in fold_transfers(events) if row.kind == "copy" and row.state == "running"]
+
+
+def names_of_files(base: Table, events: Iterable[TraceEvent]) -> dict[str, None]:
+    """Return every name that a file of a trace ever had, or was to have: `base` is the table before the first event."""
+    names = dict.fromkeys(row.file_name for row in base.files.values())
+    names.update(dict.fromkeys(event.file_name for event in events if event.kind in _NAMING))
+    return names
+
+
+_NAMING = frozenset({Kind.UPLOAD_REQUESTED, Kind.FILE_COMMITTED, Kind.FILE_RESTORED, Kind.FILE_RENAMED})
 
 
 class TransferFold:

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from dfslab.core.errors import InvalidOption
-from dfslab.views.plots.lookup_table import COPYING, CORRUPT, DROPPING, LOOKS, NONE, OUT_OF_REACH, VALID
+from dfslab.views.plots.replica_looks import COPYING, CORRUPT, DROPPING, LOOKS, NONE, OUT_OF_REACH, VALID
 
 from .looks import boxes, draw, legend_is_beside, legend_texts, overlaps, texts
 from .story import Story

@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgba
 
 from dfslab.core.trace import TraceEvent
 from dfslab.views.faults import Fault, faults_of
-from dfslab.views.style import BLACK, BLUE, ORANGE, PURPLE, SKY_BLUE, VERMILLION, ink_of, raise_title
+from dfslab.views.style import BLACK, BLUE, ORANGE, PURPLE, SKY_BLUE, VERMILLION, ink_of, points_of, raise_title
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def shade_faults(ax: Axes, events: Iterable[TraceEvent]) -> None:
     run into each other.
     """
     left, right = ax.get_xlim()
-    width, height = _points(ax)
+    width, height = points_of(ax)
     faults = faults_of(events, close_s=CLOSE_POINTS * (right - left) / width)
     shown = [fault for fault in faults if fault.start_s <= right and _end(fault) >= left]
     _shade(ax, shown)
@@ -86,15 +86,6 @@ def look_of(what: str) -> BandLook:
 
 def _end(fault: Fault) -> float:
     return max((end for _, end in fault.spans), default=fault.start_s)
-
-
-def _points(ax: Axes) -> tuple[float, float]:
-    """Return how wide and high the Axes are, in points, once everything has found its place."""
-    figure = ax.figure.figure
-    layout = figure.get_layout_engine()
-    if layout is not None:
-        layout.execute(figure)
-    return ax.bbox.width * 72.0 / figure.dpi, ax.bbox.height * 72.0 / figure.dpi
 
 
 def _shade(ax: Axes, faults: Sequence[Fault]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +15,14 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Transform
 
-from dfslab.core.history import FileRow, ReplicaRow, Table
+from dfslab.core.history import FileRow, Table
 from dfslab.core.trace import TraceEvent
+from dfslab.views.plots.replica_looks import COPYING, DROPPING, LOOKS, NONE, code_of
 from dfslab.views.snapshot import current_files, in_natural_order, is_alive, live_holders
 from dfslab.views.style import (
-    GREEN,
     INK,
     PAPER,
+    SIGN_FONT,
     SMALL_SIZE,
     VERMILLION,
     axes_or_new,
@@ -34,29 +34,6 @@ from dfslab.views.style import (
     write_labels,
 )
 from dfslab.views.transfers import Transfer, copies_under_way
-
-
-@dataclass(frozen=True)
-class Look:
-    """How the state of a replica is told: by a colour, by a sign, and in words."""
-
-    face: str
-    sign: str
-    ink: str
-    words: str
-
-
-NONE, VALID, COPYING, OUT_OF_REACH, CORRUPT, DROPPING = range(6)
-LOOKS = (
-    Look("#F3F3F3", "", INK, "no replica"),
-    Look(GREEN, "✓", PAPER, "valid, on a live keeper"),
-    Look("#9AD3F5", "→", INK, "copy on its way"),
-    Look("#BDBDBD", "○", INK, "valid, keeper not alive"),
-    Look(VERMILLION, "✗", PAPER, "corrupt"),
-    Look("#F7D789", "–", INK, "being dropped"),
-)
-SIGN_FONT = "DejaVu Sans"
-"""It comes with matplotlib and has all the signs."""
 
 MANY_KEEPERS = 8
 SMALLEST_POINTS = 4.5
@@ -111,14 +88,8 @@ def _codes(
             codes[row[copy.version], column[copy.target]] = COPYING
     for version, number in row.items():
         for replica in table.replicas.get(version, {}).values():
-            codes[number, column[replica.keeper]] = _code(table, replica)
+            codes[number, column[replica.keeper]] = code_of(table, replica)
     return codes
-
-
-def _code(table: Table, replica: ReplicaRow) -> int:
-    if replica.state == "valid":
-        return VALID if is_alive(table, replica.keeper) else OUT_OF_REACH
-    return CORRUPT if replica.state == "corrupt" else DROPPING
 
 
 def _draw_cells(ax: Axes, codes: npt.NDArray[np.int64]) -> None:

@@ -13,6 +13,7 @@ from dfslab.core.history import Table
 from dfslab.core.trace import TraceEvent
 from dfslab.views.copies import CopiesOfFile, live_copies_over_time, spread_of
 from dfslab.views.plots.fault_bands import shade_faults
+from dfslab.views.plots.time_axis import TIME, show_time
 from dfslab.views.style import (
     BLUE,
     FAINT,
@@ -56,7 +57,7 @@ def draw_replication_timeline(
     if not lines:
         say(ax, "no files yet")
     title = "Live copies of each file" if name is None else f"Live copies of {label_of(name)}"
-    write_labels(ax, title=title, x="time since the start (s)", y="live copies")
+    write_labels(ax, title=title, x=TIME, y="live copies")
     legend_beside(ax)
     shade_faults(ax, events)
     return ax
@@ -92,11 +93,8 @@ def _draw_spread(ax: Axes, lines: Sequence[CopiesOfFile], now: float) -> None:
 
 
 def _set_limits(ax: Axes, lines: Sequence[CopiesOfFile], replicas: int, now: float) -> None:
-    """Show the time since the first file came, from 0 when that was early on."""
-    first = min((line.times[0] for line in lines), default=0.0)
-    right = max([now, first + 1e-3, *(line.times[-1] for line in lines)])
-    pad = 0.03 * (right - first)
-    ax.set_xlim(0.0 if first < 0.25 * right else first - pad, right)
+    newest = max([now, *(line.times[-1] for line in lines)])
+    show_time(ax, min((line.times[0] for line in lines), default=None), newest)
     most = max([replicas, *(copies for line in lines for copies in line.copies if not math.isnan(copies))])
     ax.set_ylim(-0.35, most + 0.6)
     whole_numbers(ax)
