@@ -67,6 +67,22 @@ class Events(Sequence[TraceEvent]):
         lines = (line_of(event) for event in (header, *self._events[stands_for:]))
         return write_whole(path, (f"{line}\n" for line in lines))
 
+    def to_perfetto(self, path: str | os.PathLike[str]) -> Path:
+        """Save the trace for Perfetto's viewer: open the file at https://ui.perfetto.dev; return its absolute path.
+
+        A process a node: transfers and chunks as slices, arrows from the source of a copy to its target,
+        faults on the laboratory's own lanes, heartbeats and deaths as instants, each file's live copies as
+        a counter.
+
+        Raises
+        ------
+        TargetMissing, TargetForbidden, TargetUnwritable
+            As for `to_jsonl`.
+        """
+        from dfslab.views.perfetto import perfetto_json
+
+        return write_whole(path, perfetto_json(self._base, self._events, self._source.setup.name, self._now_s))
+
 
 def write_whole(path: str | os.PathLike[str], parts: Iterable[str]) -> Path:
     """Write text to a file that appears under its name only when it is whole, and return its absolute path."""
