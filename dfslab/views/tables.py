@@ -362,7 +362,7 @@ def links(rows: Iterable[tuple[str, str, Link, bool]]) -> pd.DataFrame:
         `changed`   bool     True unless it is what it was when the cluster started
         =========== ======== ========================================================================
     """
-    return _frame(
+    return frame(
         LINKS,
         (
             (

@@ -1,0 +1,128 @@
+"""One story on a real cluster: a keeper dies, its file is repaired; what was, what changed and why, live and saved."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pandas.testing import assert_frame_equal
+
+import dfslab
+from dfslab.cluster import Cluster
+from dfslab.core.trace import Kind
+from dfslab.views.replay import Replay
+from tests.cluster.conftest import Starter
+
+NAME = "clip.mp4"
+
+
+@dataclass
+class Story:
+    """What the tests look at: the cluster after the story, its saved trace, and the moments."""
+
+    cluster: Cluster
+    replay: Replay
+    victim: str
+    heir: str
+    before_s: float
+    dead_s: float
+    after_s: float
+
+
+@pytest.fixture
+def story(start: Starter, tmp_path: Path) -> Story:
+    cluster = start(n=4, root=tmp_path / "root")
+    cluster.upload(bytes(500_000), name=NAME)
+    cluster.wait_for_replicas()
+    holders = cluster.stat(NAME).holders
+    before_s = cluster.now_s
+    victim = cluster.kill(holders[0])
+    cluster.wait_for_dead(victim)
+    dead_s = next(event.time_s for event in cluster.trace if event.kind is Kind.KEEPER_DEAD)
+    cluster.wait_for_replicas()
+    (heir,) = set(cluster.stat(NAME).holders) - set(holders)
+    cluster.download(NAME, tmp_path)
+    cluster.heartbeat_now(heir)
+    saved = cluster.trace.to_jsonl(tmp_path / "saved.jsonl")
+    after_s = cluster.now_s
+    return Story(cluster, dfslab.replay(saved), victim, heir, before_s, dead_s, after_s)
+
+
+def test_a_kill_and_its_repair_can_be_looked_back_at(story: Story) -> None:
+    cluster, victim, heir = story.cluster, story.victim, story.heir
+
+    # what was
+    was, now = (cluster.lookup_table(at).set_index("data_node") for at in (story.before_s, story.after_s))
+    assert was.is_alive.all()
+    assert heir not in was.index
+    assert not now.loc[victim, "is_alive"]
+    assert now.loc[heir, "state"] == "valid"
+    assert cluster.keepers(at=story.before_s).is_alive.all()
+    assert list(cluster.files(at=story.before_s).live_copies) == [3]
+
+    # what changed
+    changes = cluster.diff(story.before_s, story.after_s)
+    assert [tuple(row) for row in changes[["what", "data_node", "change", "before", "after"]].to_numpy()] == [
+        ("keeper", victim, "changed", "alive", "dead"),
+        ("replica", heir, "appeared", "", "valid"),
+    ]
+
+    # and why
+    why = cluster.explain(heir, NAME)
+    assert why.answer.startswith(f"{heir} holds a copy of {NAME} because {victim} missed its heartbeats at ")
+    assert f', after cluster.kill("{victim}") at ' in why.answer
+    kinds = {event.id: event.kind for event in cluster.trace}
+    assert [kinds[step.event] for step in why.steps if kinds[step.event] is not Kind.KEEPER_REGISTERED][-6:] == [
+        Kind.FAULT,
+        Kind.KEEPER_DEAD,
+        Kind.COPY_ORDERED,
+        Kind.COPY_STARTED,
+        Kind.REPLICA_STORED,
+        Kind.REPLICA_RECORDED,
+    ]
+    assert cluster.explain(victim, NAME, at=story.before_s).answer.endswith(f"upload at {_upload_s(cluster)}")
+    assert "does not count" in cluster.explain(victim, NAME).answer
+
+    # and the same from the file
+    replay = story.replay
+    events = list(replay.trace)
+    assert events == list(cluster.trace)[: len(events)]
+    for at in (0.0, story.before_s, story.dead_s, replay.now_s):
+        for table in ("lookup_table", "keepers", "files", "events", "transfers"):
+            assert_frame_equal(getattr(replay, table)(at=at), getattr(cluster, table)(at=at))
+    assert_frame_equal(replay.diff(story.before_s, replay.now_s), cluster.diff(story.before_s, replay.now_s))
+    assert replay.explain(heir, NAME) == cluster.explain(heir, NAME, at=replay.now_s)
+    assert replay.node_states()[victim] == "dead"
+    assert replay.setup == cluster.setup
+
+
+def _upload_s(cluster: Cluster) -> str:
+    from dfslab.views.sentences import seconds
+
+    return seconds(next(event.time_s for event in cluster.trace if event.kind is Kind.SLOT_GRANTED))
+
+
+def test_the_trace_in_the_clusters_root_replays_too_and_perfetto_gets_it(story: Story, tmp_path: Path) -> None:
+    cluster = story.cluster
+    document = json.loads(cluster.trace.to_perfetto(tmp_path / "perfetto.json").read_text())
+    names = {line["name"] for line in document["traceEvents"]}
+    assert f"receive {NAME} from {story.heir}" not in names
+    assert any(name.startswith(f"receive {NAME} from keeper-") for name in names)
+    assert f"{story.victim} dead" in names
+
+    cluster.close()
+    own = dfslab.replay(tmp_path / "root" / "trace.jsonl")
+
+    assert list(own.trace)[: len(story.replay.trace)] == list(story.replay.trace)
+    assert not own.torn
+
+
+@pytest.mark.parametrize("at", [-0.001, 1e9, float("nan"), "yesterday"])
+def test_moments_outside_of_the_trace_are_refused_by_name(cluster: Cluster, at: Any) -> None:
+    for look in (cluster.lookup_table, cluster.keepers, cluster.files, cluster.events, cluster.transfers):
+        with pytest.raises(dfslab.errors.InvalidOption) as caught:
+            look(at=at)
+        assert caught.value.fields["option"] == "at"
