@@ -293,6 +293,27 @@ def test_a_source_at_fault_is_taken_again_when_there_is_no_other() -> None:
     assert orders(world.run(1.0)) == [copy]
 
 
+def test_a_failed_copy_avoids_the_target_at_fault() -> None:
+    """FAULTS 23: master to keeper cut, heartbeats arrive: copies are routed elsewhere."""
+    world = lab(keepers=4)
+    version = world.store("a.mp4")
+    world.register("keeper-5")
+    (copy,) = copies(world.run(3.0, silent=["keeper-3"]))
+    assert copy == Copy(version.id, "keeper-1", "keeper-4")
+
+    world.fail(copy)
+
+    assert copies(world.run(world.now + 1.0, silent=["keeper-3"])) == [Copy(version.id, "keeper-1", "keeper-5")]
+
+
+def test_a_target_at_fault_is_taken_again_when_there_is_no_other() -> None:
+    world = lab(keepers=2, replicas=2)
+    (copy,) = copies(world.upload("a.mp4"))
+    world.fail(copy)
+
+    assert orders(world.run(1.0)) == [copy]
+
+
 def test_a_failed_copy_that_is_not_the_sources_fault_keeps_its_source() -> None:
     world = lab(keepers=3)
     version = world.store("a.mp4")
