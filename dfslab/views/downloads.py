@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from dfslab.core.blocks import BLOCK_SIZE, split_into_chunks
 from dfslab.core.errors import InvalidOption
 from dfslab.core.trace import Kind, TraceEvent
 
@@ -59,14 +60,14 @@ class DownloadStory:
     holders: list[str] = field(default_factory=list)
     requests: list[ChunkRequest] = field(default_factory=list)
 
-    @property
-    def chunk_bytes(self) -> int:
-        """How long a chunk is: all are, but the last."""
-        return max((request.bytes for request in self.requests), default=0)
-
-    def number(self, request: ChunkRequest) -> int:
-        """Return a chunk's place in the file, from 0."""
-        return request.offset // self.chunk_bytes
+    def numbers(self, block_size: int = BLOCK_SIZE) -> dict[int, int]:
+        """Return each chunk's place in the file, from 0, by its offset in bytes."""
+        chunks = split_into_chunks(self.size, block_size, max(1, len(self.holders)))
+        places = {chunk.offset: chunk.index for chunk in chunks}
+        offsets = sorted({request.offset for request in self.requests})
+        if all(offset in places for offset in offsets):
+            return places
+        return {offset: place for place, offset in enumerate(offsets)}  # of several tries, cut in several ways
 
     def done_bytes(self) -> list[tuple[float, int]]:
         """Return how many bytes had arrived, and when that changed."""

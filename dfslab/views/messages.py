@@ -231,8 +231,9 @@ def _served(story: DownloadStory, keeper: str) -> Iterator[Message]:
     if whole:
         words = f"{len(whole)} chunks, {_size(sum(request.bytes for request in whole))}"
         yield Message(max(request.end_s for request in whole), keeper, story.client, words, "d", Wire.DATA)
+    numbers = story.numbers()
     for request in [request for request in requests if request.outcome == "failed"][:MOST_FAILURES]:
-        words = f"✗ chunk {story.number(request)}: {request.reason}"
+        words = f"✗ chunk {numbers[request.offset]}: {request.reason}"
         yield Message(request.end_s, keeper, story.client, words, "", Wire.FAILED)
 
 

@@ -100,11 +100,11 @@ def _silences(period: FaultPeriod, keeper: str, time_s: float) -> bool:
     if not period.start_s <= time_s < period.end_s:
         return False
     if period.what == "partitioned":
-        return _cuts_off(period, keeper)
+        return cuts_off(period, keeper)
     return period.what in SILENT and period.node == keeper
 
 
-def _cuts_off(period: FaultPeriod, keeper: str) -> bool:
+def cuts_off(period: FaultPeriod, keeper: str) -> bool:
     """Return True when a partition stops what a keeper says on its way to the master."""
     a, b = period.detail.get("a", ()), period.detail.get("b", ())
     return (keeper in a and MASTER in b) or (not period.detail.get("one_way") and MASTER in a and keeper in b)

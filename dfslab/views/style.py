@@ -37,6 +37,11 @@ TITLE_SIZE = 12
 LABEL_SIZE = 10
 SMALL_SIZE = 9
 SMALLEST_SIZE = 6.0
+
+PREDICTED_LINE: Any = {"color": BLACK, "linestyle": (0, (2.5, 1.5)), "linewidth": 1.6, "markersize": 4.5, "zorder": 3.5}
+PREDICTED_RANGE: Any = {"facecolor": "#BBBBBB", "alpha": 0.45, "edgecolor": "#555555", "linewidth": 0.8, "zorder": 1.2}
+"""What formulas say is grey and black everywhere, beside the colours of what was seen."""
+
 TITLE_PAD = 8.0
 SIGN_FONT = "DejaVu Sans"
 """It comes with matplotlib and has all the signs."""

@@ -8,10 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
+from dfslab.core.links import Link
 from dfslab.core.trace import Kind
+from dfslab.views.plots import Plots
 
 from .looks import draw, legend_is_beside, legend_texts, texts
-from .story import Story
+from .story import MB, Story
 
 
 @pytest.fixture
@@ -109,3 +111,47 @@ def test_it_draws_on_axes_that_it_is_given_and_returns_them(story: Story) -> Non
     ax = Figure(layout="constrained").subplots()
     assert story.plots().download_throughput(ax=ax) is ax
     assert len(ax.lines) == 1
+
+
+def full_download(story: Story, holders: int, seconds: float) -> None:
+    """Tell of a download of 60 MB from its first line to its last."""
+    request = story.note("client", Kind.DOWNLOAD_REQUESTED, file_name="a.mp4")
+    about = {"file_name": "a.mp4", "version": "v1", "bytes": 60 * MB, "cause": request}
+    keepers = [f"keeper-{number}" for number in range(1, holders + 1)]
+    story.note("client", Kind.DOWNLOAD_STARTED, holders=keepers, **about)
+    story.at(story.now + seconds).note("client", Kind.DOWNLOAD_DONE, seconds=seconds, holders=holders, **about)
+
+
+def curve(ax: Axes) -> list[tuple[float, float]]:
+    (line,) = (line for line in ax.lines if line.get_label() == "predicted")
+    return [(float(x), float(y)) for x, y in np.asarray(line.get_xydata())]
+
+
+def test_the_predicted_curve_is_what_the_links_in_force_allow() -> None:
+    story = Story()
+    full_download(story, 1, 3.1)
+    full_download(story, 3, 1.1)
+    source = story.source(link=Link(rate_mb_s=20), n=3)
+    ax = Plots(source).download_throughput(predict=True)
+    assert [holders for holders, _ in curve(ax)] == [1, 2, 3]
+    assert [rate for _, rate in curve(ax)] == pytest.approx([20, 40, 60], rel=0.05)
+    assert legend_texts(ax)[-2:] == ["predicted range", "predicted"]
+    assert ax.get_ylim()[1] > 60
+    draw(ax)
+    assert legend_is_beside(ax)
+
+
+def test_a_client_whose_link_was_changed_flattens_the_curve() -> None:
+    story = Story()
+    story.fault("set_link", "client", rate_mb_s=30)
+    story.at(1.0)
+    full_download(story, 3, 2.1)
+    ax = Plots(story.source(link=Link(rate_mb_s=20), n=3)).download_throughput(predict=True)
+    assert [rate for _, rate in curve(ax)] == pytest.approx([20, 30, 30], rel=0.06)
+
+
+def test_where_no_link_sets_a_rate_the_legend_says_that_there_is_no_prediction() -> None:
+    story = Story()
+    full_download(story, 2, 1.0)
+    ax = story.plots().download_throughput(predict=True)
+    assert legend_texts(ax)[-1] == "no prediction:\nno link sets a rate"

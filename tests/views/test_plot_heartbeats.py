@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from dfslab.core.trace import Kind
 from dfslab.views.beats import fold_beats
 from dfslab.views.plots.heartbeats import FINEST_POINTS
+from dfslab.views.style import PREDICTED_RANGE
 
 from .looks import boxes, draw, fault_spans, legend_is_beside, legend_texts, overlaps, texts
 from .story import Story
@@ -156,3 +157,19 @@ def test_without_keepers_it_says_so() -> None:
     ax = Story().plots().heartbeats()
     draw(ax)
     assert texts(ax) == ["no keepers yet"]
+
+
+def test_a_predicted_death_is_shaded_in_the_line_of_each_keeper_that_fell_silent(story: Story) -> None:
+    """With beats each second and a timeout of 3 s it comes 2 to 3.1 s after the silence, a tenth more or less."""
+    story.at(20.0).fault("kill", "keeper-1")
+    story.at(30.0).fault("pause", "keeper-2")
+    story.at(30.5).fault("resume", "keeper-2")
+    story.at(40.0).fault("partition", a=["keeper-10", "keeper-1"], b=["master"])
+    plots = story.at(50.0).plots()
+    ax = plots.heartbeats(predict=True)
+    (band,) = (one for one in ax.collections if one.get_alpha() == PREDICTED_RANGE["alpha"])
+    spans = [np.asarray(path.vertices) for path in band.get_paths()]
+    found = [(float(c[:, 0].min()), float(c[:, 0].max()), round(float(c[:4, 1].mean()))) for c in spans]
+    assert found == [pytest.approx(one) for one in ((21.9, 23.2, 0), (41.9, 43.2, 2))]
+    assert legend_texts(ax)[-1] == "death predicted"
+    assert "death predicted" not in legend_texts(plots.heartbeats())

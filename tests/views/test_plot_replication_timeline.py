@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from dfslab.core.errors import NoSuchFile
+from dfslab.core.links import Link
 from dfslab.core.trace import TraceEvent
 from dfslab.views.plots import Plots
 from dfslab.views.plots.replication_timeline import APART, MAX_LINES
@@ -180,3 +181,35 @@ def test_it_draws_on_axes_that_it_is_given_and_returns_them(story: Story) -> Non
         ax = Figure(layout=layout).subplots()
         assert story.plots().replication_timeline(ax=ax) is ax
         assert len(ax.lines) == 3
+
+
+def predicted(ax: Axes) -> dict[str, list[tuple[float, float]]]:
+    """Return from when to when each kind of thing was predicted."""
+    bars = [one for one in ax.collections if str(one.get_label()).startswith("predicted")]
+    corners = {str(bar.get_label()): [np.asarray(path.vertices)[:, 0] for path in bar.get_paths()] for bar in bars}
+    return {label: [(round(min(x), 6), round(max(x), 6)) for x in these] for label, these in corners.items()}
+
+
+def test_a_prediction_is_shaded_below_the_data_with_a_name_in_the_legend(story: Story) -> None:
+    source = story.source(link=Link(rate_mb_s=20), n=6)
+    ax = Plots(source).replication_timeline(predict=True)
+    found = predicted(ax)
+    assert found["predicted: declared dead"] == [(5.9, 7.2)]
+    ((begin, end),) = found["predicted: whole again"]
+    assert 5.9 < begin < 7.2 < end < 8.0, "two copies of 1 MB at 20 MB/s"
+    assert legend_texts(ax)[-2:] == ["predicted: declared dead", "predicted: whole again"]
+    assert min(ax.get_yticks()) == 0
+    draw(ax)
+    assert legend_is_beside(ax)
+    assert predicted(Plots(source).replication_timeline()) == {}
+
+
+def test_without_rates_of_links_only_the_death_is_predicted(story: Story) -> None:
+    assert list(predicted(story.plots().replication_timeline(predict=True))) == ["predicted: declared dead"]
+
+
+def test_a_file_alone_has_the_predictions_of_deaths_that_cost_it_a_copy(story: Story) -> None:
+    story.commit("c.mp4", "v3", "keeper-3", "keeper-4", "keeper-5")
+    source = story.source(link=Link(rate_mb_s=20), n=6)
+    assert "predicted: whole again" in predicted(Plots(source).replication_timeline(name="a.mp4", predict=True))
+    assert "predicted: whole again" not in predicted(Plots(source).replication_timeline(name="c.mp4", predict=True))

@@ -53,7 +53,7 @@ class Plots:
         source = self._source_at(at)
         return draw_lookup_table(source.table(), source.events(), self._replicas, source.now(), ax)
 
-    def replication_timeline(self, ax: Axes | None = None, name: str | None = None) -> Axes:
+    def replication_timeline(self, ax: Axes | None = None, name: str | None = None, predict: bool = False) -> Axes:
         """Draw how many live copies each file had over time, beside what was done to the nodes.
 
         Up to eight files get a line each, drawn slightly apart; of more, the fewest, the median and
@@ -64,6 +64,10 @@ class Plots:
         ax : Axes, optional
         name : str, optional
             Only this file.
+        predict : bool
+            Shade below the data when each keeper that fell silent was to be declared dead and, where
+            links set a rate, when its files were to be whole again (`dfslab.predict.detection_s`,
+            `recovery_s`), with a mark at the typical moment.
 
         Raises
         ------
@@ -71,7 +75,9 @@ class Plots:
             The trace never had a file of that name.
         """
         base, events = self._source.history()
-        return draw_replication_timeline(base, events, self._replicas, self._source.now(), ax, name)
+        return draw_replication_timeline(
+            base, events, self._source.setup, self._source.now(), ax, name, predict=predict
+        )
 
     def copies(self, ax: Axes | None = None, name: str | None = None) -> Axes:
         """Draw the copies that were made between keepers, as bars from order to arrival.
@@ -114,7 +120,7 @@ class Plots:
         source = self._source
         return draw_download_chunks(source.events(), source.setup, source.now(), ax, download)
 
-    def download_throughput(self, ax: Axes | None = None, name: str | None = None) -> Axes:
+    def download_throughput(self, ax: Axes | None = None, name: str | None = None, predict: bool = False) -> Axes:
         """Draw the rate of each finished download over the number of keepers that served it.
 
         Beside the points: their median for each number, the middle half as a thick bar, and the
@@ -125,10 +131,12 @@ class Plots:
         ax : Axes, optional
         name : str, optional
             Only downloads of this file; others differ in size, and so in rate.
+        predict : bool
+            Draw what the links in force allow (`dfslab.predict.download_rate_mb_s`), where they set a rate.
         """
-        return draw_download_throughput(self._source.events(), ax, name)
+        return draw_download_throughput(self._source.events(), self._source.setup, ax, name, predict=predict)
 
-    def heartbeats(self, ax: Axes | None = None) -> Axes:
+    def heartbeats(self, ax: Axes | None = None, predict: bool = False) -> Axes:
         """Draw the heartbeat raster: a line a keeper, a tick a heartbeat that arrived.
 
         A heartbeat that should have come and did not is a cross; a keeper that has been silent for 1.5
@@ -138,10 +146,13 @@ class Plots:
         Parameters
         ----------
         ax : Axes, optional
+        predict : bool
+            Shade when each keeper that fell silent was to be declared dead (`dfslab.predict.detection_s`),
+            with a mark at the typical moment.
         """
         base, events = self._source.history()
-        interval_s = self._source.setup.options.heartbeat_interval_s
-        return draw_heartbeats(base, events, interval_s, self._source.now(), ax)
+        options = self._source.setup.options
+        return draw_heartbeats(base, events, options, self._source.now(), ax, predict=predict)
 
     def storage_balance(self, ax: Axes | None = None) -> Axes:
         """Draw how many bytes each keeper stores, by the state of the replicas, and how even that is.

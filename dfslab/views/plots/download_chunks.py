@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,7 @@ def draw_download_chunks(
     _draw_requests(ax, story, lanes)
     rate = _draw_rate(ax, story, LinkHistory(events, setup), now)
     legend_beside(ax, clear_points=RATE_POINTS, handles=[*_handles(story), *rate])
-    _name_chunks(ax, story, lanes)
+    _name_chunks(ax, story, lanes, story.numbers(setup.options.block_size))
     if not story.requests:
         say(ax, "no chunk has arrived yet" if story.state == "running" else "no chunk was fetched")
     shade_faults(ax, events)
@@ -156,17 +156,17 @@ def _corners(request: ChunkRequest, lane: int) -> list[tuple[float, float]]:
     return [(request.start_s, top), (request.start_s, bottom), (request.end_s, bottom), (request.end_s, top)]
 
 
-def _name_chunks(ax: Axes, story: DownloadStory, lanes: Sequence[str]) -> None:
+def _name_chunks(ax: Axes, story: DownloadStory, lanes: Sequence[str], numbers: Mapping[int, int]) -> None:
     """Write into each bar its sign, and the number of its chunk where most have room for theirs."""
     left, right = ax.get_xlim()
     points_per_s = points_of(ax)[0] / (right - left)
     lane = {keeper: number for number, keeper in enumerate(lanes)}
     rooms = [(request.end_s - request.start_s) * points_per_s / CHARACTER_POINTS for request in story.requests]
-    longest = max((len(str(story.number(request))) for request in story.requests), default=0)
+    longest = max((len(str(numbers[request.offset])) for request in story.requests), default=0)
     numbered = bool(rooms) and float(np.median(rooms)) > longest
     for request, room in zip(story.requests, rooms, strict=True):
         look = LOOKS[_kind(request)]
-        number = str(story.number(request)) if numbered else ""
+        number = str(numbers[request.offset]) if numbered else ""
         text = look.sign + number if len(look.sign + number) < room else look.sign
         if text:
             box = {"facecolor": look.face, "edgecolor": "none", "pad": 0.8} if look.hatch else None

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
+from dfslab.core.predict import Prediction
+from dfslab.core.setup import Setup
 from dfslab.core.trace import Kind, TraceEvent
+from dfslab.views.predicted import predicted_rates
 from dfslab.views.style import (
     BLUE,
     ORANGE,
+    PREDICTED_LINE,
+    PREDICTED_RANGE,
     axes_or_new,
     grid_behind,
     label_of,
@@ -22,7 +29,9 @@ from dfslab.views.style import (
 Rates = dict[int, list[float]]
 
 
-def draw_download_throughput(events: Iterable[TraceEvent], ax: Axes | None, name: str | None) -> Axes:
+def draw_download_throughput(
+    events: Sequence[TraceEvent], setup: Setup, ax: Axes | None, name: str | None, *, predict: bool
+) -> Axes:
     """Draw it; see `Plots.download_throughput`."""
     rates, files = _rates(events, name)
     ax = axes_or_new(ax, (7.0, 4.2))
@@ -39,11 +48,13 @@ def draw_download_throughput(events: Iterable[TraceEvent], ax: Axes | None, name
         _draw_spread(ax, rates)
         _draw_points(ax, rates)
         _draw_median(ax, rates)
-        legend_beside(ax)
+        predicted = predicted_rates(events, setup, name) if predict else {}
+        handles = _draw_prediction(ax, predicted) if predict else []
+        legend_beside(ax, handles=[*ax.get_legend_handles_labels()[0], *handles])
     else:
         ax.tick_params(axis="y", labelleft=False)
         say(ax, "no downloads yet" if name is None else f"no downloads of {label_of(name)} yet")
-    _set_limits(ax, rates)
+    _set_limits(ax, rates, max((ax.dataLim.y1 if rates else 0.0), 0.0))
     return ax
 
 
@@ -86,11 +97,21 @@ def _draw_median(ax: Axes, rates: Rates) -> None:
     ax.plot(list(rates), medians, color=BLUE, linewidth=1.8, marker="D", markersize=6, zorder=4, label="median")
 
 
-def _set_limits(ax: Axes, rates: Rates) -> None:
+def _draw_prediction(ax: Axes, predicted: Mapping[int, Prediction]) -> list[Artist]:
+    """Draw the predicted curve and its range, and return what the legend says when there is nothing to draw."""
+    if not predicted:
+        return [Line2D([], [], linestyle="", label="no prediction:\nno link sets a rate")]
+    places = list(predicted)
+    low, typical, high = np.array([(one.low, one.typical, one.high) for one in predicted.values()]).T
+    ax.fill_between(places, low, high, **PREDICTED_RANGE, label="predicted range")
+    ax.plot(places, typical, **PREDICTED_LINE, marker="s", label="predicted")
+    return []
+
+
+def _set_limits(ax: Axes, rates: Rates, highest: float) -> None:
     """Show 1 to the largest number, each with how many downloads it had, and rates from 0."""
     places = range(1, max(rates, default=3) + 1)
     ax.set_xlim(0.5, places[-1] + 0.5)
     counts = [f"{place}\n(n={len(rates[place])})" if place in rates else str(place) for place in places]
     ax.set_xticks(list(places), counts)
-    top = max((max(values) for values in rates.values()), default=1.0)
-    ax.set_ylim(0, 1.08 * top)
+    ax.set_ylim(0, 1.08 * (highest or 1.0))

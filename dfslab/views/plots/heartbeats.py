@@ -14,15 +14,18 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from dfslab.core.history import Table
+from dfslab.core.options import Options
 from dfslab.core.trace import TraceEvent
 from dfslab.views.beats import KeeperBeats, fold_beats
 from dfslab.views.plots.fault_bands import shade_faults
 from dfslab.views.plots.time_axis import TIME, show_time
+from dfslab.views.predicted import predicted_deaths
 from dfslab.views.style import (
     BLUE,
     GREEN,
     INK,
     ORANGE,
+    PREDICTED_RANGE,
     VERMILLION,
     axes_or_new,
     legend_beside,
@@ -37,8 +40,11 @@ FINEST_POINTS = 0.75
 """Ticks closer than this are one: nobody could tell them apart."""
 
 
-def draw_heartbeats(base: Table, events: Sequence[TraceEvent], interval_s: float, now: float, ax: Axes | None) -> Axes:
+def draw_heartbeats(
+    base: Table, events: Sequence[TraceEvent], options: Options, now: float, ax: Axes | None, *, predict: bool
+) -> Axes:
     """Draw it; see `Plots.heartbeats`."""
+    interval_s = options.heartbeat_interval_s
     told = fold_beats(base, events, interval_s, now)
     ax = axes_or_new(ax, (9.5, min(10.0, 1.8 + 0.3 * max(len(told), 3))))
     write_labels(ax, title=f"Heartbeats, one expected every {interval_s:g} s", x=TIME, y="data keeper")
@@ -46,6 +52,8 @@ def draw_heartbeats(base: Table, events: Sequence[TraceEvent], interval_s: float
     name_lanes(ax, [one.keeper for one in told])
     if told:
         handles = [*_shade(ax, told), *_draw_beats(ax, told), *_draw_signs(ax, told)]
+        if predict:
+            handles += _draw_predicted(ax, [one.keeper for one in told], events, options)
         legend_beside(ax, handles=handles)
     else:
         say(ax, "no keepers yet")
@@ -63,6 +71,22 @@ def _shade(ax: Axes, told: Sequence[KeeperBeats]) -> list[Artist]:
             ax.add_collection(PolyCollection(corners, zorder=2, linewidths=0.8, **look), autolim=False)
             handles.append(Patch(linewidth=0.8, **look))
     return handles
+
+
+def _draw_predicted(ax: Axes, keepers: Sequence[str], events: Sequence[TraceEvent], options: Options) -> list[Artist]:
+    """Shade when each keeper that fell silent is predicted to be declared dead, with a mark at the typical moment."""
+    windows = predicted_deaths(events, keepers, options)
+    if not windows:
+        return []
+    lanes = {keeper: lane for lane, keeper in enumerate(keepers)}
+    boxes = [_corners(lanes[window.subject], window.low_s, window.high_s) for window in windows]
+    look: dict[str, Any] = {**PREDICTED_RANGE, "label": "death predicted"}
+    ax.add_collection(PolyCollection(boxes, **{**look, "zorder": 2.5}), autolim=False)
+    middles = [(window.typical_s, lanes[window.subject]) for window in windows]
+    lines = [[(time_s, lane - BAND), (time_s, lane + BAND)] for time_s, lane in middles]
+    dashes: dict[str, Any] = {"colors": INK, "linestyles": [(0, (2.5, 1.5))], "linewidths": 1.3}
+    ax.add_collection(LineCollection(lines, zorder=3.5, label="_typical death", **dashes), autolim=False)
+    return [Patch(**look)]
 
 
 def _corners(lane: int, start: float, end: float) -> list[tuple[float, float]]:

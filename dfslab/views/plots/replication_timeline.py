@@ -10,15 +10,19 @@ from matplotlib.axes import Axes
 
 from dfslab.core.errors import NoSuchFile
 from dfslab.core.history import Table
-from dfslab.core.trace import TraceEvent
+from dfslab.core.setup import Setup
+from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.copies import CopiesOfFile, live_copies_over_time, spread_of
 from dfslab.views.plots.fault_bands import shade_faults
 from dfslab.views.plots.time_axis import TIME, show_time
+from dfslab.views.predicted import predicted_deaths, predicted_recoveries
 from dfslab.views.style import (
     BLUE,
     FAINT,
+    INK,
     LINE_COLOURS,
     LINE_STYLES,
+    PREDICTED_RANGE,
     SKY_BLUE,
     VERMILLION,
     axes_or_new,
@@ -36,9 +40,17 @@ APART = 0.055
 
 
 def draw_replication_timeline(
-    base: Table, events: Sequence[TraceEvent], replicas: int, now: float, ax: Axes | None, name: str | None
+    base: Table,
+    events: Sequence[TraceEvent],
+    setup: Setup,
+    now: float,
+    ax: Axes | None,
+    name: str | None,
+    *,
+    predict: bool,
 ) -> Axes:
     """Draw it; see `Plots.replication_timeline`."""
+    replicas = setup.options.replicas
     lines = live_copies_over_time(base, events)
     if name is not None:
         lines = [line for line in lines if line.name == name]
@@ -58,6 +70,8 @@ def draw_replication_timeline(
         say(ax, "no files yet")
     title = "Live copies of each file" if name is None else f"Live copies of {label_of(name)}"
     write_labels(ax, title=title, x=TIME, y="live copies")
+    if predict:
+        _draw_predicted(ax, base, events, setup, name)
     legend_beside(ax)
     shade_faults(ax, events)
     return ax
@@ -90,6 +104,25 @@ def _draw_spread(ax: Axes, lines: Sequence[CopiesOfFile], now: float) -> None:
     ax.step(
         times, fewest, where="post", color=VERMILLION, linewidth=1.6, linestyle=(0, (3, 1)), zorder=4, label="fewest"
     )
+
+
+def _draw_predicted(ax: Axes, base: Table, events: Sequence[TraceEvent], setup: Setup, name: str | None) -> None:
+    """Draw below the data when deaths were to be noticed and when files were to be whole again, as bars on a rail."""
+    keepers = dict.fromkeys([*base.keepers, *(event.peer for event in events if event.kind is Kind.KEEPER_REGISTERED)])
+    versions = None if name is None else [event.version for event in events if event.file_name == name]
+    whole = predicted_recoveries(base, events, setup, versions)
+    ax.set_yticks(range(int(ax.get_ylim()[1]) + 1))
+    ax.set_ylim(bottom=-1.15)
+    ax.axhline(-0.35, color=FAINT, linewidth=0.8, zorder=1.6)
+    for rail, words, windows, hatch in (
+        (-0.55, "predicted: declared dead", predicted_deaths(events, list(keepers), setup.options), ""),
+        (-0.92, "predicted: whole again", whole, "...."),
+    ):
+        if windows:
+            bars = [(window.low_s, window.high_s - window.low_s) for window in windows]
+            ax.broken_barh(bars, (rail - 0.13, 0.26), hatch=hatch, label=words, **PREDICTED_RANGE)
+            typical = [window.typical_s for window in windows]
+            ax.vlines(typical, rail - 0.13, rail + 0.13, color=INK, linewidth=1.4, zorder=3)
 
 
 def _set_limits(ax: Axes, lines: Sequence[CopiesOfFile], replicas: int, now: float) -> None:
