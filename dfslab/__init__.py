@@ -23,7 +23,7 @@ from dfslab.core.model import FileInfo
 from dfslab.lab.scenario import Scenario
 
 if TYPE_CHECKING:
-    from dfslab import predict, samples
+    from dfslab import bench, predict, samples
     from dfslab.views.replay import replay
 
 __version__ = "0.1.0"
@@ -37,6 +37,7 @@ __all__ = [
     "Link",
     "Scenario",
     "__version__",
+    "bench",
     "cluster",
     "errors",
     "predict",
@@ -44,6 +45,7 @@ __all__ = [
     "samples",
 ]
 _WHEN_ASKED_FOR = {
+    "bench": "dfslab.bench",
     "predict": "dfslab.predict",
     "replay": "dfslab.views.replay:replay",
     "samples": "dfslab.samples",

@@ -96,6 +96,17 @@ def test_a_download_from_unequal_holders_takes_a_time_within_the_range(
     assert simulated_download_s(size, links, client) in Prediction(predicted.low - 1e-6, 0.0, predicted.high)
 
 
+@pytest.mark.parametrize("slow_mb_s", [1, 2, 4, 8])
+@pytest.mark.parametrize("size", [8 * MB, 32 * MB])
+def test_a_slow_holder_holds_a_download_up_until_its_last_chunk_is_hedged(slow_mb_s: float, size: int) -> None:
+    holders = [Link(rate_mb_s=slow_mb_s), TWENTY, TWENTY]
+
+    hedged, patient = download_s(size, holders), download_s(size, holders, hedged=False)
+
+    assert simulated_download_s(size, holders, Link()) == pytest.approx(hedged.typical, rel=0.1)
+    assert hedged.typical < patient.typical or slow_mb_s == 8
+
+
 def test_rates_add_up_until_the_client_is_the_limit() -> None:
     big = 600 * MB
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from dfslab.core.errors import InvalidOption, PolicyFailed
-from dfslab.core.policies.chunk_scheduler import ChunkScheduler, WorkStealing
+from dfslab.core.policies.chunk_scheduler import ChunkScheduler, NoHedging, WorkStealing
 from dfslab.core.policies.failure_detector import FailureDetector, TimeoutDetector
 from dfslab.core.policies.placement import Balanced, Placement
 from dfslab.core.policies.repair_order import FewestCopiesFirst, RepairOrder
@@ -23,7 +23,7 @@ POLICIES: dict[str, dict[str, type[Any]]] = {
     "placement": {"balanced": Balanced},
     "failure_detector": {"timeout": TimeoutDetector},
     "repair_order": {"fewest-copies-first": FewestCopiesFirst},
-    "chunk_scheduler": {"work-stealing": WorkStealing},
+    "chunk_scheduler": {"work-stealing": WorkStealing, "no-hedging": NoHedging},
 }
 _METHODS: Mapping[str, tuple[str, ...]] = {
     "placement": ("choose",),

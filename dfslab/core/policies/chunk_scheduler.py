@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -86,3 +87,10 @@ class WorkStealing:
             if len(flight.keepers) == 1 and keeper not in flight.keepers and now - flight.since_s >= patience_s:
                 return flight.chunk
         return None
+
+
+class NoHedging(WorkStealing):
+    """One shared queue, and nothing is asked for twice: what a slow keeper has begun is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__(hedge_factor=math.inf, first_hedge_s=math.inf)

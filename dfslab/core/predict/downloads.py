@@ -5,10 +5,12 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from dfslab.core.blocks import split_into_chunks
 from dfslab.core.links import Bucket, Link
 from dfslab.core.options import Options
+from dfslab.core.policies.chunk_scheduler import WorkStealing
 from dfslab.core.predict.prediction import (
     RATE_TOLERANCE,
     SLACK_S,
@@ -21,6 +23,8 @@ from dfslab.core.predict.prediction import (
 )
 from dfslab.core.predict.wires import CLIENT, EARLY, LATE, MASTER, MEAN, Wires, named, tries
 
+_HEDGE = WorkStealing()
+
 
 def download_s(
     size_bytes: int,
@@ -30,6 +34,7 @@ def download_s(
     master: Link | None = None,
     options: Options | None = None,
     machine_mb_s: float | None = None,
+    hedged: bool = True,
     slack_s: float = SLACK_S,
 ) -> Prediction:
     """Predict how long a parallel download takes.
@@ -45,6 +50,8 @@ def download_s(
         Only its `block_size` matters.
     machine_mb_s : float, optional
         The rate of a node whose link sets no limit; where neither says, the prediction is NaN.
+    hedged : bool
+        Whether the chunk scheduler asks twice for a late chunk, as "work-stealing" does.
     slack_s : float
         What a busy machine may add.
 
@@ -76,9 +83,10 @@ def download_s(
        that schedule; `low` lets all holders be busy to the end, size / Σ r. No holder rests while a
        chunk waits, so each begins by (bytes before it) / Σ r, and `high` has it served by the slowest
        holder with an even share of the client (the argument of Graham, "Bounds on
-       multiprocessing timing anomalies", SIAM J. Appl. Math. 17(2), 1969). Hedging the tail (Dean &
-       Barroso, "The tail at scale", CACM 56(2), 2013) only brings it closer to `low`.
-    3. With a loss p, a chunk is asked for again: × (1 + p / (2 (1 - p))) on average, without a bound.
+       multiprocessing timing anomalies", SIAM J. Appl. Math. 17(2), 1969).
+    3. When a chunk is late, more than twice the mean, an idle holder is asked for it, too ("hedging": Dean
+       & Barroso, "The tail at scale", CACM 56(2), 2013): `typical` takes whichever is first.
+    4. With a loss p, a chunk is asked for again: × (1 + p / (2 (1 - p))) on average, without a bound.
 
     Examples
     --------
@@ -89,7 +97,7 @@ def download_s(
     check_some("holders", holders)
     nodes = {CLIENT: client or Link(), MASTER: master or Link(), **named(holders, "holders")}
     wires = Wires.of(nodes, check_machine(machine_mb_s))
-    return download_between(wires, CLIENT, list(nodes)[2:], size_bytes, options=options, slack_s=slack_s)
+    return download_between(wires, CLIENT, list(nodes)[2:], size_bytes, options=options, hedged=hedged, slack_s=slack_s)
 
 
 def download_rate_mb_s(
@@ -100,6 +108,7 @@ def download_rate_mb_s(
     master: Link | None = None,
     options: Options | None = None,
     machine_mb_s: float | None = None,
+    hedged: bool = True,
     slack_s: float = SLACK_S,
 ) -> Prediction:
     """Predict the rate of a parallel download, the file's size over `download_s`, which has the parameters.
@@ -116,7 +125,14 @@ def download_rate_mb_s(
     30
     """
     seconds = download_s(
-        size_bytes, holders, client, master=master, options=options, machine_mb_s=machine_mb_s, slack_s=slack_s
+        size_bytes,
+        holders,
+        client,
+        master=master,
+        options=options,
+        machine_mb_s=machine_mb_s,
+        hedged=hedged,
+        slack_s=slack_s,
     )
     return rate_of(size_bytes, seconds)
 
@@ -128,6 +144,7 @@ def download_between(
     size_bytes: int,
     *,
     options: Options | None = None,
+    hedged: bool = True,
     slack_s: float = SLACK_S,
 ) -> Prediction:
     """Predict a download between nodes of a cluster; see `download_s`."""
@@ -143,9 +160,18 @@ def download_between(
     late = high.bound(lengths) * (1 + RATE_TOLERANCE) + locate + jitter + slack_s
     return Prediction(
         max(0.0, low.fluid(lengths) + locate - jitter),
-        typical.schedule(lengths) * tries(loss) + locate,
+        typical.schedule(lengths, hedged=hedged) * tries(loss) + locate,
         math.inf if loss else late,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """The last chunk of a lane."""
+
+    asked_s: float
+    end_s: float
+    length: int
 
 
 class _Lanes:
@@ -172,12 +198,14 @@ class _Lanes:
         moved = max(size / served, size / self._client_rate) - max(self._bursts)
         return max(self._first_byte_s, min(self._handshakes) + moved)
 
-    def schedule(self, lengths: Sequence[int]) -> float:
+    def schedule(self, lengths: Sequence[int], *, hedged: bool) -> float:
         """Return the time when each chunk goes to the lane that is free first, unless the client needs longer."""
+        if not lengths:
+            return 0.0
         free = [(handshake, lane) for lane, handshake in enumerate(self._handshakes)]
         buckets = [Bucket() for _ in free]
         heapq.heapify(free)
-        end = 0.0
+        served: dict[int, _Served] = {}
         for length in lengths:
             asked_at, lane = heapq.heappop(free)
             at = asked_at + self._trips[lane]
@@ -185,9 +213,24 @@ class _Lanes:
                 at = max(at, buckets[lane].reserve(length, self._rates[lane] / 1e6, at))
             else:
                 at += length / self._rates[lane]
-            end = max(end, at)
+            served[lane] = _Served(asked_at, at, length)
             heapq.heappush(free, (at, lane))
-        return max(end, self._client_s(lengths)) if lengths else 0.0
+        end = self._hedged_s(served, len(lengths)) if hedged else max(one.end_s for one in served.values())
+        return max(end, self._client_s(lengths))
+
+    def _hedged_s(self, served: dict[int, _Served], chunks: int) -> float:
+        """Return the end when another lane, once idle, asks for the latest chunk too, and the first answer counts."""
+        late = max(served, key=lambda lane: served[lane].end_s)
+        last = served.pop(late)
+        if not served:
+            return last.end_s
+        mean_s = last.end_s * len(self._rates) / chunks
+        patience_s = max(_HEDGE.hedge_floor_s, _HEDGE.hedge_factor * mean_s)
+        again = min(
+            max(one.end_s, last.asked_s + patience_s) + self._gaps[lane] + last.length / self._rates[lane]
+            for lane, one in served.items()
+        )
+        return max(min(last.end_s, again), *(one.end_s for one in served.values()))
 
     def _client_s(self, lengths: Sequence[int]) -> float:
         """Return the time if the client is the limit; its card rests while all lanes, in step, ask for a next chunk."""
@@ -203,7 +246,7 @@ class _Lanes:
             slots = [gap + length / rate for gap, rate in zip(self._gaps, rates, strict=True)]
             end = max(end, ahead + max(slots))
             ahead += 1 / sum(1 / slot for slot in slots)
-        return max(end, self.schedule(lengths))
+        return max(end, self.schedule(lengths, hedged=False))
 
 
 def _chunk_lengths(size_bytes: int, options: Options | None, holders: int) -> list[int]:

@@ -1,0 +1,1 @@
+"""Benchmarks: each starts clusters of its own, measures, and returns one row a run."""

@@ -1,0 +1,139 @@
+"""What all benchmarks share: arguments checked by name, runs in an order that is fair, a cluster of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from dfslab import cluster as front_door
+from dfslab.cluster import Cluster
+from dfslab.core.errors import InvalidOption
+from dfslab.core.links import Link
+from dfslab.core.options import check_count, check_positive
+
+T = TypeVar("T")
+
+MB = 1_000_000
+UPLOAD_TIMEOUT_S = 120.0
+
+
+def several(option: str, values: Sequence[T], check: Callable[[str, T], T]) -> tuple[T, ...]:
+    """Return values to compare, each checked; raise InvalidOption when it is no sequence or an empty one."""
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence) or not values:
+        raise InvalidOption(option=option, value=repr(values), reason="it must be a sequence with at least one value")
+    return tuple(check(option, value) for value in values)
+
+
+def count_up_to(most: int, why: str) -> Callable[[str, int], int]:
+    """Return a check for whole numbers from 1 to `most`."""
+
+    def check(option: str, value: int) -> int:
+        if check_count(option, value) > most:
+            raise InvalidOption(option=option, value=repr(value), reason=f"it must be at most {most}: {why}")
+        return value
+
+    return check
+
+
+def size_mb(option: str, value: float) -> float:
+    """Return a size in MB, of at least one byte."""
+    if check_positive(option, value) * MB < 1:
+        raise InvalidOption(option=option, value=repr(value), reason="it must be at least one byte, 0.000001")
+    return value
+
+
+def one_of(*known: str) -> Callable[[str, str], str]:
+    """Return a check for one of a few names."""
+
+    def check(option: str, value: str) -> str:
+        if value not in known:
+            raise InvalidOption(option=option, value=repr(value), reason=f"it must be one of {', '.join(known)}")
+        return value
+
+    return check
+
+
+def link_or_none(option: str, value: Link | None) -> Link:
+    """Return a link; None is one without limits."""
+    if value is not None and not isinstance(value, Link):
+        raise InvalidOption(option=option, value=repr(value), reason="it must be a dfslab.Link(...), or None")
+    return value or Link()
+
+
+def links(option: str, values: Sequence[Link | None]) -> tuple[Link, ...]:
+    """Return links to compare."""
+    return several(option, values, link_or_none)  # type: ignore[arg-type]  # None becomes a link
+
+
+def check_whole(option: str, value: int) -> int:
+    """Return a whole number, which a seed must be."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidOption(option=option, value=repr(value), reason="it must be a whole number")
+    return value
+
+
+def words_of(link: Link) -> str:
+    """Return a link in words, as it stands in the tables and legends.
+
+    >>> words_of(Link(rate_mb_s=20, delay_ms=5, jitter_ms=2))
+    '20 MB/s, 5±2 ms'
+    """
+    parts = [] if link.rate_mb_s is None else [f"{link.rate_mb_s:g} MB/s"]
+    if link.delay_ms:
+        parts.append(f"{link.delay_ms:g}±{link.jitter_ms:g} ms" if link.jitter_ms else f"{link.delay_ms:g} ms")
+    if link.loss:
+        parts.append(f"{100 * link.loss:g} % lost")
+    return ", ".join(parts) or "no limit"
+
+
+def rate_of(link: Link) -> float:
+    """Return a link's rate in MB/s, NaN for none."""
+    return float("nan") if link.rate_mb_s is None else link.rate_mb_s
+
+
+def in_blocks(settings: Sequence[T], repeats: int, seed: int) -> list[tuple[int, T]]:
+    """Return every setting once in each repeat, in a new order each time.
+
+    What drifts over the minutes (other work, warmth, caches) then falls on all settings alike: a
+    randomised complete block design (Fisher, "The design of experiments", 1935).
+    """
+    rng = random.Random(seed)
+    order: list[tuple[int, T]] = []
+    for repeat in range(1, repeats + 1):
+        block = list(settings)
+        rng.shuffle(block)
+        order += [(repeat, setting) for setting in block]
+    return order
+
+
+@contextlib.contextmanager
+def shown(title: str, runs: Sequence[T], *, progress: bool) -> Iterator[Iterator[T]]:
+    """Yield the runs one by one, beside a progress bar if wanted; an error closes the bar."""
+    if not progress:
+        yield iter(runs)
+        return
+    from tqdm.auto import tqdm
+
+    with tqdm(runs, desc=title, unit="run") as bar:
+        yield iter(bar)
+
+
+@contextlib.contextmanager
+def cluster_of_its_own(benchmark: str, **options: Any) -> Iterator[Cluster]:
+    """Start a cluster for a benchmark, and close it at its end, however that comes."""
+    with front_door.start(name=f"bench-{benchmark}", **options) as cluster:
+        yield cluster
+
+
+def give_links(cluster: Cluster, keepers: Sequence[Link], client: Link) -> None:
+    """Give keeper-1, keeper-2 ... these links, and the client its own."""
+    for number, link in enumerate(keepers, start=1):
+        cluster._network.set_link(f"keeper-{number}", link)
+    cluster._network.set_link("client", client)
+
+
+def random_bytes(size: float, seed: int) -> bytes:
+    """Return so many MB that no disk or network can make shorter."""
+    return random.Random(seed).randbytes(int(size * MB))

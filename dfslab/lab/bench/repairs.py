@@ -1,0 +1,175 @@
+"""A benchmark of repair: from a keeper's death until every file has its copies again."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dfslab.cluster import Cluster
+from dfslab.core.links import Link
+from dfslab.core.options import Options, check_count, check_positive
+from dfslab.lab.bench import plan
+from dfslab.lab.bench.runs import Runs, runs_of
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What one run repairs, and when repair begins."""
+
+    mode: str
+    link: Link
+
+
+def repair(
+    modes: Sequence[str] = ("eager", "scan"),
+    *,
+    files: int = 6,
+    size_mb: float = 2,
+    repeats: int = 5,
+    links: Sequence[Link | None] = (Link(rate_mb_s=20),),  # a frozen value
+    keepers: int = 6,
+    replicas: int = 3,
+    heartbeat_interval_s: float = 1.0,
+    heartbeat_timeout_s: float = 3.0,
+    replication_interval_s: float = 10.0,
+    speed: float = 10.0,
+    seed: int = 0,
+    progress: bool = True,
+) -> Runs:
+    """Measure how long it takes after a kill until every file has its copies again.
+
+    Each run starts a cluster, fills it, and kills the keeper that holds most at a moment that has
+    nothing to do with its timers.
+
+    Parameters
+    ----------
+    modes : sequence of {"eager", "scan"}
+    files : int
+        Files in the cluster.
+    size_mb : float
+        Size of each, MB (10^6 bytes).
+    repeats : int
+        Runs of each combination, all of them in turn, in an order that `seed` decides.
+    links : sequence of Link or None
+        Every keeper's link; None: as fast as the machine.
+    keepers, replicas : int
+        At least one keeper more than copies, for a lost one to have somewhere to go.
+    heartbeat_interval_s, heartbeat_timeout_s, replication_interval_s, speed : float
+        As in `dfslab.cluster.start`: the three timers are divided by `speed`.
+    seed : int
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    Runs
+        One row a run; `plot()` draws the seconds of each mode.
+
+        ==================== ======= ====================================================================
+        `benchmark`          string  "repair"
+        `run`, `repeat`      int64   its place in the order of the runs, and in which round it was
+        `repair`             string  the mode
+        `keepers`, `files`   int64
+        `copies_lost`        int64   copies that the dead keeper held
+        `size_mb`            float64
+        `keeper_link`        string  in words, "20 MB/s, 5 ms" or "no limit"
+        `keeper_rate_mb_s`   float64 NaN: no limit
+        `speed`              float64
+        `detection_s`        float64 from the kill to "dead" in the lookup table
+        `seed`               int64
+        `seconds`            float64 from the kill to full replication
+        `predicted_low_s`    float64 see `dfslab.predict.recovery_s`; NaN where no link sets a rate, as
+                                     `predicted_s` and `predicted_high_s`
+        `predicted_s`        float64
+        `predicted_high_s`   float64
+        ==================== ======= ====================================================================
+
+    Raises
+    ------
+    InvalidOption
+        Naming the argument; nothing was started.
+    """
+    settings = [
+        Setting(*one)
+        for one in itertools.product(
+            plan.several("modes", modes, plan.one_of("eager", "scan")), plan.links("links", links)
+        )
+    ]
+    plan.count_up_to(keepers - 1, f"a copy that one of keepers={keepers} loses needs another to go to")(
+        "replicas", replicas
+    )
+    options = Options(
+        replicas=replicas,
+        heartbeat_interval_s=heartbeat_interval_s,
+        heartbeat_timeout_s=heartbeat_timeout_s,
+        replication_interval_s=replication_interval_s,
+    ).at_speed(check_positive("speed", speed))
+    timers = {
+        "heartbeat_interval_s": heartbeat_interval_s,
+        "heartbeat_timeout_s": heartbeat_timeout_s,
+        "replication_interval_s": replication_interval_s,
+        "speed": speed,
+    }
+    check_count("files", files)
+    plan.size_mb("size_mb", size_mb)
+    order = plan.in_blocks(settings, check_count("repeats", repeats), plan.check_whole("seed", seed))
+    rng, rows = random.Random(seed), []
+    with plan.shown("repair", order, progress=progress) as runs:
+        for number, (repeat, setting) in enumerate(runs, start=1):
+            with plan.cluster_of_its_own(
+                "repair", n=keepers, replicas=replicas, repair=setting.mode, link=setting.link, seed=seed, **timers
+            ) as cluster:
+                _fill(cluster, files, size_mb, setting, rng.randrange(2**32))
+                measured = _kill_and_wait(cluster, options, rng.random())
+            rows.append(
+                {
+                    "benchmark": "repair",
+                    "run": number,
+                    "repeat": repeat,
+                    "repair": setting.mode,
+                    "keepers": keepers,
+                    "files": files,
+                    "size_mb": size_mb,
+                    "keeper_link": plan.words_of(setting.link),
+                    "keeper_rate_mb_s": plan.rate_of(setting.link),
+                    "speed": speed,
+                    "seed": seed,
+                    **measured,
+                }
+            )
+    return runs_of("repair", rows)
+
+
+def _fill(cluster: Cluster, files: int, size_mb: float, setting: Setting, seed: int) -> None:
+    """Upload the files over links without limits, then give the keepers theirs back."""
+    keepers = len(cluster.keepers())
+    plan.give_links(cluster, (Link(),) * keepers, Link())
+    for number in range(files):
+        cluster.upload(plan.random_bytes(size_mb, seed + number), name=f"{number}.bin")
+    cluster.scan_now()
+    cluster.wait_for_replicas(timeout_s=plan.UPLOAD_TIMEOUT_S)
+    plan.give_links(cluster, (setting.link,) * keepers, Link())
+
+
+def _kill_and_wait(cluster: Cluster, options: Options, phase: float) -> dict[str, Any]:
+    held = Counter(cluster.lookup_table().data_node)
+    victim, lost = held.most_common(1)[0]
+    time.sleep(phase * options.replication_interval_s)
+    cluster.kill(victim)
+    cluster.wait_for_dead(victim, timeout_s=plan.UPLOAD_TIMEOUT_S)
+    cluster.wait_for_replicas(timeout_s=plan.UPLOAD_TIMEOUT_S)
+    rows = cluster.compare().set_index("quantity")
+    recovery = rows.loc["recovery"]
+    return {
+        "copies_lost": lost,
+        "detection_s": rows.loc["detection", "observed"],
+        "seconds": recovery.observed,
+        "predicted_low_s": recovery.predicted_low,
+        "predicted_s": recovery.predicted,
+        "predicted_high_s": recovery.predicted_high,
+    }
