@@ -100,6 +100,15 @@ def test_work_stealing_hedges_the_chunk_that_is_late(mean_s: float | None, patie
     assert WorkStealing().next_chunk("a", (), flights, mean_s, 1.0 + patience_s + 1e-6) == CHUNKS[1]
 
 
+def test_no_hedging_takes_from_the_queue_and_never_asks_twice() -> None:
+    scheduler = resolve("chunk_scheduler", "no-hedging")
+    late = {0: InFlight(CHUNKS[0], ("b",), 0.0)}
+
+    assert scheduler.next_chunk("a", CHUNKS[1:], late, 0.1, 1e9) == CHUNKS[1]
+    assert scheduler.next_chunk("a", (), late, 0.1, 1e9) is None
+    assert scheduler.next_chunk("a", (), late, None, 1e9) is None
+
+
 def test_work_stealing_hedges_nobodys_own_chunk_and_none_twice() -> None:
     flights = {0: InFlight(CHUNKS[0], ("a",), 0.0), 1: InFlight(CHUNKS[1], ("b", "c"), 0.0)}
 

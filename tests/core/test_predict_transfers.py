@@ -104,7 +104,7 @@ def test_a_slow_holder_holds_a_download_up_until_its_last_chunk_is_hedged(slow_m
     hedged, patient = download_s(size, holders), download_s(size, holders, hedged=False)
 
     assert simulated_download_s(size, holders, Link()) == pytest.approx(hedged.typical, rel=0.1)
-    assert hedged.typical < patient.typical or slow_mb_s == 8
+    assert hedged.typical < 0.8 * patient.typical or slow_mb_s >= 4
 
 
 def test_rates_add_up_until_the_client_is_the_limit() -> None:

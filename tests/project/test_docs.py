@@ -19,6 +19,9 @@ MODULES = (
     "dfslab.client.client",
     "dfslab.lab.scenario",
     "dfslab.samples",
+    "dfslab.bench",
+    "dfslab.lab.bench.downloads",
+    "dfslab.lab.bench.plan",
     "dfslab.predict",
     *(f"dfslab.core.predict.{name}" for name in PREDICTIONS),
 )

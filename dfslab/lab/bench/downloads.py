@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -247,7 +248,8 @@ def _store(cluster: Cluster, settings: Sequence[Setting], seed: int) -> None:
 
 
 def _download(cluster: Cluster, setting: Setting, folder: str) -> dict[str, float]:
-    done = cluster.download(setting.name, folder, scheduler=setting.policy, holders=setting.holders)
+    # A policy may remember things: each run works on a copy of its own.
+    done = cluster.download(setting.name, folder, scheduler=copy.deepcopy(setting.policy), holders=setting.holders)
     size = int(setting.size_mb * MB)
     predicted = download_rate_mb_s(size, setting.links[: setting.holders], setting.client, hedged=setting.is_hedged)
     return {

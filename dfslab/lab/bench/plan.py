@@ -130,8 +130,8 @@ def cluster_of_its_own(benchmark: str, **options: Any) -> Iterator[Cluster]:
 def give_links(cluster: Cluster, keepers: Sequence[Link], client: Link) -> None:
     """Give keeper-1, keeper-2 ... these links, and the client its own."""
     for number, link in enumerate(keepers, start=1):
-        cluster._network.set_link(f"keeper-{number}", link)
-    cluster._network.set_link("client", client)
+        cluster.set_link(number, link=link)
+    cluster.set_link("client", link=client)
 
 
 def random_bytes(size: float, seed: int) -> bytes:

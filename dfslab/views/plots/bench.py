@@ -20,7 +20,6 @@ from dfslab.views.style import (
     grid_behind,
     label_of,
     legend_beside,
-    say,
     write_labels,
 )
 
@@ -99,16 +98,13 @@ def draw_runs(runs: pd.DataFrame, benchmark: str, ax: Axes | None) -> Axes:
     for number, (_, group) in enumerate(groups):
         _draw_group(ax, group, picture, places, number, len(groups))
     _set_limits(ax, runs, picture, places, len(groups))
-    if len(runs):
-        legend_beside(
-            ax,
-            handles=_legend(runs, picture, groups),
-            title=constant or None,
-            title_fontsize=SMALL_SIZE,
-            alignment="left",
-        )
-    else:
-        say(ax, "no runs")
+    legend_beside(
+        ax,
+        handles=_legend(runs, picture, groups),
+        title=constant or None,
+        title_fontsize=SMALL_SIZE,
+        alignment="left",
+    )
     return ax
 
 
@@ -120,7 +116,7 @@ def _groups(runs: pd.DataFrame, picture: Picture) -> list[tuple[str, pd.DataFram
     """Return the runs of each combination of the settings that vary, with its name, in order of appearance by value."""
     names = _varying(runs, picture)
     if not names:
-        return [("", runs)] if len(runs) else []
+        return [("", runs)]
     grouped = runs.groupby(names, sort=False, dropna=False)
     found = [(_words(key, names, picture), pd.DataFrame(group)) for key, group in grouped]
     return sorted(found, key=lambda one: _order(one[1], names))
@@ -143,8 +139,6 @@ def _words(values: Sequence[Hashable], names: Sequence[str], picture: Picture) -
 
 def _constant(runs: pd.DataFrame, picture: Picture) -> str:
     """Return the settings that all runs have in common, one a line."""
-    if not len(runs):
-        return ""
     names = [name for name in picture.settings if runs[name].nunique() == 1]
     return "\n".join(label_of(picture.settings[name].format(runs[name].iloc[0])) for name in names)
 
@@ -224,8 +218,8 @@ def _set_limits(ax: Axes, runs: pd.DataFrame, picture: Picture, places: Mapping[
     counts = runs[picture.x].value_counts()
     shown = [f"{_name(value)}\n({_count(counts[value], groups)})" for value in places]
     ax.set_xticks(list(places.values()), shown)
-    ax.set_xlim(min(places.values(), default=0.0) - 0.5, max(places.values(), default=0.0) + 0.5)
-    highest = [1.0] if not len(runs) else [float(runs[picture.y].max())]
+    ax.set_xlim(min(places.values()) - 0.5, max(places.values()) + 0.5)
+    highest = [float(runs[picture.y].max())]
     highest += [one for value in places for one in _predicted(runs[runs[picture.x] == value], picture)]
     ax.set_ylim(0, 1.08 * max(one for one in highest if np.isfinite(one)))
 
