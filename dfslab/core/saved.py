@@ -21,13 +21,28 @@ from dfslab.core.trace import Kind, Trace, TraceEvent
 _EMPTY: Mapping[str, Any] = {"file_name": "", "version": "", "peer": "", "bytes": 0, "cause": "", "detail": {}}
 """What a field is when its line does not have it."""
 _REQUIRED = tuple(one.name for one in fields(TraceEvent) if one.name not in _EMPTY)
-_dumps = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 def line_of(event: TraceEvent) -> str:
-    """Return the event as a line of JSON, without its end."""
-    values = event.as_dict()
-    return _dumps({name: value for name, value in values.items() if value or name in _REQUIRED})
+    """Return the event as a line of JSON, without its end.
+
+    A running cluster does this for every event, so it says only what there is to say, and quickly.
+    """
+    values: dict[str, Any] = {"id": event.id, "time_s": event.time_s, "node": event.node, "kind": event.kind}
+    if event.file_name:
+        values["file_name"] = event.file_name
+    if event.version:
+        values["version"] = event.version
+    if event.peer:
+        values["peer"] = event.peer
+    if event.bytes:
+        values["bytes"] = event.bytes
+    if event.cause:
+        values["cause"] = event.cause
+    if event.detail:
+        values["detail"] = dict(event.detail)
+    return _encode(values)
 
 
 def header_of(setup: Setup, events: Sequence[TraceEvent], base: Table, begin_s: float) -> tuple[TraceEvent, int]:

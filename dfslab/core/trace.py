@@ -171,13 +171,6 @@ class _Segment:
         self.earliest_s = math.inf
         self.latest_s = -math.inf
 
-    def append(self, event: TraceEvent) -> None:
-        self.events.append(event)
-        if event.time_s > self.latest_s:
-            self.latest_s = event.time_s
-        if event.time_s < self.earliest_s:
-            self.earliest_s = event.time_s
-
 
 class Trace:
     """The events of a cluster, oldest first, bounded; what falls out is kept as the table it led to.
@@ -201,7 +194,8 @@ class Trace:
         self.begin_s = begin_s
         self.dropped = 0
         self._capacity = capacity
-        self._segments = deque([_Segment(self.current.copy())])
+        self._newest = _Segment(self.current.copy())
+        self._segments = deque([self._newest])
         self._length = 0
         self._hidden = 0  # events at the start of the first segment that have fallen out
 
@@ -219,11 +213,15 @@ class Trace:
 
     def append(self, event: TraceEvent) -> None:
         """Add an event and bring the current table up to it."""
-        segment = self._segments[-1]
+        segment = self._newest
         if len(segment.events) >= segment.room:
-            segment = _Segment(self.current.copy())
+            segment = self._newest = _Segment(self.current.copy())
             self._segments.append(segment)
-        segment.append(event)
+        segment.events.append(event)
+        if event.time_s > segment.latest_s:
+            segment.latest_s = event.time_s
+        if event.time_s < segment.earliest_s:
+            segment.earliest_s = event.time_s
         self.current.apply(event)
         if self._length < self._capacity:
             self._length += 1
