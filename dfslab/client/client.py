@@ -250,6 +250,7 @@ class Client:
 
         def on_fetched(fetched: Fetched) -> None:
             kind = Kind.CHUNK_FETCHED if fetched.outcome in ("ok", "duplicate") else Kind.CHUNK_FAILED
+            failed = {"reason": fetched.reason} if kind is Kind.CHUNK_FAILED else {}
             self._note(
                 kind,
                 name,
@@ -258,10 +259,10 @@ class Client:
                 cause=cause,
                 size=fetched.chunk.length,
                 offset=fetched.chunk.offset,
-                start_s=fetched.start_s,
-                end_s=fetched.end_s,
+                start_s=round(fetched.start_s, 6),  # most lines of a busy trace are chunks: they are kept short
+                end_s=round(fetched.end_s, 6),
                 outcome=fetched.outcome,
-                reason=fetched.reason,
+                **failed,
             )
 
         def on_bad(keeper: str, reason: str) -> None:

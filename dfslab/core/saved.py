@@ -260,7 +260,7 @@ _REPLICA = {"path": _TEXT}
 _REASON = {"reason": _TEXT}
 _TRANSFER = {"transfer": _TEXT}
 _COPY = {"source": _TEXT, "copy": _TEXT}
-_CHUNK = {"offset": _COUNT, "start_s": _NUMBER, "outcome": _TEXT}
+_CHUNK = {"offset": _COUNT, "start_s": _NUMBER, "end_s": _NUMBER, "outcome": _TEXT}
 
 _DETAIL: Mapping[Kind, Mapping[str, _Check]] = {
     Kind.FILE_RESTORED: _FILE,

@@ -133,7 +133,7 @@ def _start(story: DownloadStory, event: TraceEvent) -> None:
 def _request(event: TraceEvent) -> ChunkRequest:
     detail = event.detail
     times = detail["start_s"], detail["end_s"]
-    return ChunkRequest(event.peer, detail["offset"], event.bytes, *times, detail["outcome"], detail["reason"])
+    return ChunkRequest(event.peer, detail["offset"], event.bytes, *times, detail["outcome"], detail.get("reason", ""))
 
 
 def _marked(requests: Sequence[ChunkRequest]) -> list[ChunkRequest]:

@@ -12,7 +12,8 @@ from pandas.testing import assert_frame_equal
 
 import dfslab
 from dfslab.cluster import Cluster
-from dfslab.core.trace import Kind
+from dfslab.core.saved import line_of
+from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.replay import Replay
 from tests.cluster.conftest import Starter
 
@@ -126,3 +127,25 @@ def test_moments_outside_of_the_trace_are_refused_by_name(cluster: Cluster, at: 
         with pytest.raises(dfslab.errors.InvalidOption) as caught:
             look(at=at)
         assert caught.value.fields["option"] == "at"
+
+
+def test_an_hour_of_trace_stays_under_50_mb(start: Starter, tmp_path: Path) -> None:
+    """Issue: 6 keepers, an hour. Real lines of a real load, 20 MB/s of it, half uploads and half downloads."""
+    megabytes = 20
+    cluster = start(n=6, speed=1.0, link=dfslab.Link(rate_mb_s=20))
+    first = len(cluster.trace)
+    cluster.upload(bytes(megabytes * 1_000_000), name="lectures/week-01/introduction.mp4")
+    cluster.wait_for_replicas()
+    cluster.download("lectures/week-01/introduction.mp4", to=tmp_path)
+    loaded = cluster.trace[first:]
+    assert {Kind.PROGRESS, Kind.CHUNK_FETCHED, Kind.COPY_DONE, Kind.HEARTBEAT} <= {event.kind for event in loaded}
+
+    beats = [_size(event) for event in loaded if event.kind is Kind.HEARTBEAT]
+    moved = sum(_size(event) for event in loaded if event.kind is not Kind.HEARTBEAT)
+    hour = 3600 * (6 * max(beats) + 20 * moved / (2 * megabytes))
+
+    assert hour < 50e6, f"{hour / 1e6:.1f} MB"
+
+
+def _size(event: TraceEvent) -> int:
+    return len(line_of(event).encode()) + 1
