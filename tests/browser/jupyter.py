@@ -160,7 +160,7 @@ class Visit:
         assert [error for error in self.errors if JUPYTERS_OWN not in error] == []
 
 
-def visit(browser: Browser, url: str, width: int = 1200, height: int = 1500) -> Visit:
+def visit(browser: Browser, url: str, width: int = 1200, height: int = 1800) -> Visit:
     """Open a page that can reach this machine's own servers only."""
     page = browser.new_page(viewport={"width": width, "height": height})
     page.set_default_timeout(ACTS_WITHIN_MS)

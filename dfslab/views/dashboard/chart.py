@@ -110,19 +110,47 @@ def svg(frame: Frame, label: str, unit: str, marks: Sequence[float], inside: str
 
 
 def steps(frame: Frame, times: Sequence[float], values: Sequence[float], until_s: float) -> str:
-    """Return the path of a line that keeps each value until the next; NaN leaves a gap, like pixels are joined."""
-    path, drawing, last = list[str](), False, ""
-    for index, (time_s, value) in enumerate(zip(times, values, strict=True)):
-        end_s = times[index + 1] if index + 1 < len(times) else until_s
-        if math.isnan(value):
-            drawing = False
-            continue
-        place = f"{frame.x(time_s):.1f} {frame.y(value):.1f}"
-        if place != last:
-            path.append(("L" if drawing else "M") + place)
-        path.append(f"H{frame.x(end_s):.1f}")
-        last, drawing = f"{frame.x(end_s):.1f} {frame.y(value):.1f}", True
-    return "".join(path)
+    """Return the path of a line that keeps each value until the next; NaN leaves a gap.
+
+    What falls into the same pixel is drawn as one stroke over its range: however much has happened, a
+    path is no longer than the picture is wide.
+    """
+    path, column, drawing = list[str](), _Column(), False
+    for time_s, value in zip(times, values, strict=True):
+        x = round(frame.x(time_s))
+        if x != column.x or math.isnan(value):
+            path.append(column.path(drawing))
+            drawing, column = not math.isnan(column.last), _Column(x)
+        column.add(math.nan if math.isnan(value) else round(frame.y(value), 1))
+    path.append(column.path(drawing))
+    end = f"H{frame.x(until_s):.0f}" if not math.isnan(column.last) else ""
+    return "".join(path) + end
+
+
+class _Column:
+    """The values of a line within one pixel."""
+
+    def __init__(self, x: int = -1) -> None:
+        self.x = x
+        self.last = math.nan
+        self._places: list[float] = []
+
+    def add(self, y: float) -> None:
+        self.last = y
+        self._places.append(y)
+
+    def path(self, drawing: bool) -> str:
+        """Return the strokes: from the column before, over the whole range, to the last value."""
+        places = [y for y in self._places if not math.isnan(y)]
+        if not self._places:
+            return ""
+        begin = f"H{self.x}" if drawing else ""
+        if not places:
+            return begin
+        stops = [min(places), max(places), places[-1]] if len(places) > 1 else places
+        if not drawing:
+            begin = f"M{self.x} {places[0]:g}"
+        return begin + "".join(f"V{y:g}" for index, y in enumerate(stops) if index == 0 or y != stops[index - 1])
 
 
 @dataclass(frozen=True)

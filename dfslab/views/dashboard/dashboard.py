@@ -38,7 +38,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
     def __init__(self, source: Source, controls: Controls | None = None) -> None:
         self._source, self._controls = source, controls
         self._looking = threading.RLock()
-        self._wake, self._stop = threading.Event(), threading.Event()
+        self._wake, self._asked, self._stop = threading.Event(), threading.Event(), threading.Event()
         self._seen, self._observed = Observed.of(source)
         self._past: tuple[float, Observed] | None = None
         self._ended = ""
@@ -58,7 +58,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
     def refresh(self) -> None:
         """Show what is so now. Where a page does not hear of updates by itself (Colab), call this."""
         with self._looking:
-            self._look()
+            self._look(at_once=True)
 
     def snapshot(self) -> Still:
         """Return what is shown as a picture that stays: put it in a cell of its own, and a saved notebook has it."""
@@ -70,34 +70,38 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
     # -- looking ----------------------------------------------------------------------------------
 
     def _changed(self) -> None:
-        """Something else is to be shown: the thread does it, or, where there is none, the caller."""
+        """Somebody asks for something else to be shown: the thread does it, or, where there is none, the caller."""
         if self._controls:
+            self._asked.set()
             self._wake.set()
         else:
-            self._look_safely()
+            self._look_safely(at_once=True)
 
     def _watch(self) -> None:
         while not self._stop.is_set():
             self._wake.wait(PERIOD_S)
             self._wake.clear()
             if not self._stop.is_set():
-                self._look_safely()
+                asked = self._asked.is_set()
+                self._asked.clear()
+                self._look_safely(at_once=asked)
             self._stop.wait(REST_S)
 
-    def _look_safely(self) -> None:
+    def _look_safely(self, *, at_once: bool) -> None:
         """Look; an error is shown on the page, since nobody would see it elsewhere, and the next look tries again."""
         try:
-            self.refresh()
+            with self._looking:
+                self._look(at_once=at_once)
             self._failure = ""
         except Exception as error:  # noqa: BLE001 - whatever it is
             self._failure = f"the dashboard met an error of its own: {type(error).__name__}: {error}"
             with contextlib.suppress(Exception):  # the page is gone
                 self._show_notice(None)
 
-    def _look(self) -> None:
+    def _look(self, *, at_once: bool) -> None:
         self._catch_up()
         observed, now, at = self._moment()
-        self._views.show(observed, now, at)
+        self._views.show(observed, now, at, at_once=at_once)
         if self._acting:
             self._acting.show(self._observed)
         self._show_notice(at)
@@ -159,7 +163,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
             self._views.slider.enabled = False
             if self._acting:
                 self._acting.disable()
-            self._look_safely()
+            self._look_safely(at_once=True)
 
     def replace(self) -> None:
         """Make room for a newer dashboard: stop, and leave one line."""

@@ -13,6 +13,7 @@ from dfslab.views.snapshot import current_files, is_alive, live_holders, replica
 
 ROWS_SHOWN = 48
 ALL, SHORT, DEAD = "all files", "short of copies", "with a dead keeper"
+HEADS = "".join(f"<th scope='col'>{head}</th>" for head in ("file_name", "data_node", "is_alive", "state", "file_path"))
 STATES = {"valid": "✓ valid", "corrupt": "✗ corrupt", "dropping": "– being deleted"}
 
 
@@ -43,20 +44,15 @@ def lookup_html(observed: Observed, wanted: Filter) -> str:
     for file in files:
         if rows >= ROWS_SHOWN:
             break
-        group = _group(table, file, goal, copying.get(file.version, {}))
-        body += "".join(group)
+        group = _rows(table, file, goal, copying.get(file.version, {}))
+        body += f"<tbody data-file='{escape(file.file_name)}'>{''.join(group)}</tbody>"
         rows, shown = rows + len(group), shown + 1
     if not body:
-        said = "no file matches" if table.files else "no files yet"
-        return f"<p class='dfs-none'>{said}</p>"
+        return f"<p class='dfs-none'>{'no file matches' if table.files else 'no files yet'}</p>"
     more = len(files) - shown
-    rest = (
-        f"<p class='dfs-more'>{more} more {'file' if more == 1 else 'files'}; the filter finds them</p>" if more else ""
-    )
-    heads = "".join(
-        f"<th scope='col'>{head}</th>" for head in ("file_name", "data_node", "is_alive", "state", "file_path")
-    )
-    return f"<table class='dfs-table dfs-rows'><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>{rest}"
+    noun = "file" if more == 1 else "files"
+    rest = f"<p class='dfs-more'>{more} more {noun}; the filter finds them</p>" if more else ""
+    return f"<table class='dfs-table dfs-rows'><thead><tr>{HEADS}</tr></thead>{body}</table>{rest}"
 
 
 def _copies_under_way(observed: Observed) -> dict[str, dict[str, str]]:
@@ -69,18 +65,20 @@ def _copies_under_way(observed: Observed) -> dict[str, dict[str, str]]:
     return found
 
 
-def _group(table: Table, file: FileRow, goal: int, copying: Mapping[str, str]) -> list[str]:
+def _rows(table: Table, file: FileRow, goal: int, copying: Mapping[str, str]) -> list[str]:
     """Return the rows of one file, the first with its name over all of them."""
     replicas = replicas_of(table, file.version)
     there = {replica.keeper for replica in replicas}
-    rows = [(_tags(table, file, replica.keeper, replica.state), _cells(table, replica)) for replica in replicas]
+    rows = [(replica.keeper, _cells(table, replica)) for replica in replicas]
     for keeper, said in copying.items():
         if keeper not in there:
-            cells = f"{_liveness(table, keeper)}<td class='going'>{said}</td><td class='path'></td>"
-            rows.append((_tags(table, file, keeper, "copying"), cells))
-    rows = rows or [(f"data-file='{escape(file.file_name)}'", "<td colspan='4' class='down'>✗ no copy is known</td>")]
+            rows.append((keeper, f"{_liveness(table, keeper)}<td class='going'>{said}</td><td></td>"))
+    rows = rows or [("", "<td colspan='4' class='down'>✗ no copy is known</td>")]
     names = [_name_cell(table, file, goal, len(rows)), *[""] * (len(rows) - 1)]
-    return [f"<tr {tags}>{name}{cells}</tr>" for name, (tags, cells) in zip(names, rows, strict=True)]
+    return [
+        f"<tr data-keeper='{escape(keeper)}'>{name}{cells}</tr>"
+        for name, (keeper, cells) in zip(names, rows, strict=True)
+    ]
 
 
 def _name_cell(table: Table, file: FileRow, goal: int, rows: int) -> str:
@@ -92,26 +90,13 @@ def _name_cell(table: Table, file: FileRow, goal: int, rows: int) -> str:
     )
 
 
-def _tags(table: Table, file: FileRow, keeper: str, state: str) -> str:
-    return (
-        f"data-file='{escape(file.file_name)}' data-keeper='{escape(keeper)}' "
-        f"data-alive='{str(is_alive(table, keeper)).lower()}' data-state='{escape(state)}'"
-    )
-
-
 def _cells(table: Table, replica: ReplicaRow) -> str:
     state = STATES.get(replica.state, replica.state)
     well = "" if replica.state == "valid" else " class='down'"
-    path = f"<td class='path' title='{escape(replica.path)}'><bdi>{escape(_tail(replica.path))}</bdi></td>"
+    path = f"<td class='path'><bdi>{escape(replica.path)}</bdi></td>"
     return f"{_liveness(table, replica.keeper)}<td{well}>{escape(state)}</td>{path}"
 
 
 def _liveness(table: Table, keeper: str) -> str:
     alive = "<td class='up'>● alive</td>" if is_alive(table, keeper) else "<td class='down'>✗ dead</td>"
     return f"<td>{escape(keeper)}</td>{alive}"
-
-
-def _tail(path: str) -> str:
-    """Return the last parts of a path; the whole one is in the row's tooltip."""
-    parts = path.split("/")
-    return path if len(parts) <= 3 else "…/" + "/".join(parts[-3:])

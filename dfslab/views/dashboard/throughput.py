@@ -19,13 +19,13 @@ def throughput_html(observed: Observed, now: float, seconds: float | None) -> st
     frame = Frame(start_s, end_s, max(1.1 * peak, LEAST_TOP_MB_S), lanes=lanes_of(found))
     inside = draw_bands(frame, found)
     for kind, values in rates.items():
-        inside += f"<path class='line {kind}' d='{_line(frame, times, values)}'/>"
+        inside += f"<path class='line {kind}' d='{_line(frame, times, values, now)}'/>"
     said = "Throughput over time: " + ", ".join(f"{NAMES[kind]} up to {max(v):.3g} MB/s" for kind, v in rates.items())
     picture = svg(frame, "throughput", "MB/s", ticks(0.0, frame.most, 4), inside, said)
     return picture + legend((kind, name) for kind, name in NAMES.items())
 
 
-def _line(frame: Frame, times: list[float], values: list[float]) -> str:
+def _line(frame: Frame, times: list[float], values: list[float], now: float) -> str:
     """Return steps, those of the same value joined: most of the time nothing moves."""
     path, last = "", None
     for time_s, value in zip(times, values, strict=True):
@@ -33,4 +33,4 @@ def _line(frame: Frame, times: list[float], values: list[float]) -> str:
             y = f"{frame.y(value):.1f}"
             path += f"H{frame.x(time_s):.1f}V{y}" if path else f"M{frame.x(time_s):.1f} {y}"
             last = value
-    return path + f"H{frame.x(frame.end_s):.1f}" if path else ""
+    return path + f"H{frame.x(now):.1f}" if path else ""

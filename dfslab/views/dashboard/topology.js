@@ -180,19 +180,19 @@ class Topology {
 
   showFlows() {
     const flows = this.model.get("flows").filter((flow) => this.place.has(flow.from) && this.place.has(flow.to));
-    const wanted = new Set(flows.map((flow) => flow.id));
+    const way = (flow) => `${flow.kind} ${flow.from} ${flow.to}`;
+    const wanted = new Set(flows.map(way));
     for (const [id, path] of this.flows) if (!wanted.has(id)) { path.remove(); this.flows.delete(id); }
     for (const flow of flows) {
-      const from = this.place.get(flow.from), to = this.place.get(flow.to);
-      let path = this.flows.get(flow.id);
+      let path = this.flows.get(way(flow));
       if (!path) {
         path = element("path", { "marker-end": `url(#${this.id}-${flow.kind})` }, this.layers.flows);
         element("title", {}, path);
-        this.flows.set(flow.id, path);
+        this.flows.set(way(flow), path);
       }
-      set(path, "d", bow(from, to, flow.kind === "upload" ? 14 : 26));
+      set(path, "d", bow(this.place.get(flow.from), this.place.get(flow.to), flow.kind === "upload" ? 14 : 26));
       set(path, "class", `flow ${flow.kind} ${flow.state}`);
-      say(path.firstChild, flow.label);
+      say(path.firstChild, `${flow.kind} of ${flow.what}: ${flow.from} → ${flow.to}`);
     }
   }
 

@@ -103,22 +103,22 @@ def flows_shown(observed: Observed, now: float) -> list[dict[str, str]]:
     Returns
     -------
     list of dict
-        `id`, `kind`, `from`, `to`, `state` and `label`.
+        `kind`, `from`, `to`, `state` ("running", "done" or "failed") and `what` moves.
     """
-    flows = []
+    flows: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in observed.moving(now):
         for source, target in _ways(row):
-            flows.append(
-                {
-                    "id": f"{row.kind} {row.transfer} {source}",
-                    "kind": row.kind,
-                    "from": source,
-                    "to": target,
-                    "state": row.state,
-                    "label": f"{row.kind} of {shortened(row.file_name)}: {source} → {target}",
-                }
-            )
-    return flows[-FLOWS_SHOWN:]
+            earlier = flows.get((row.kind, source, target))
+            state = "running" if earlier and earlier["state"] == "running" else row.state
+            what = "several files" if earlier else shortened(row.file_name)
+            flows[row.kind, source, target] = {
+                "kind": row.kind,
+                "from": source,
+                "to": target,
+                "state": state,
+                "what": what,
+            }
+    return list(flows.values())[-FLOWS_SHOWN:]
 
 
 def _ways(row: Transfer) -> Sequence[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Sequence
 
 import ipywidgets
@@ -15,6 +16,9 @@ from dfslab.views.dashboard.throughput import throughput_html
 from dfslab.views.dashboard.timeline import timeline_html
 from dfslab.views.dashboard.topology import Topology, flows_shown, nodes_shown
 
+SLOW_S = 0.9
+"""Tables and charts, which are large, are made anew at most about once a second, unless somebody waits for them."""
+
 WINDOWS = (("last minute", 60.0), ("last 5 minutes", 300.0), ("from the start", None))
 
 _KEY = "".join(
@@ -23,7 +27,7 @@ _KEY = "".join(
 )
 KEY = (
     f"<div class='dfs-key'>{_KEY}<span>✓ runs</span><span>✗ dead</span><span>‖ paused</span>"
-    "<span>! has another fault</span></div>"
+    "<span>! other fault</span></div>"
 )
 
 
@@ -44,36 +48,46 @@ class Views:
         self.topology = Topology()
         self.lookup, self.transfers, self.feed = _html("lookup"), _html("transfers"), _html("events")
         self.timeline, self.throughput = _html("timeline"), _html("throughput")
-        self.text = entry("show", "filter", "part of a name, or keeper-3", "230px")
+        self.text = entry("", "filter", "part of a name, or keeper-3", "200px")
         self.only = chooser("", "only", [ALL, SHORT, DEAD], "150px")
         self.window = chooser("", "window", list(WINDOWS), "150px")
         for field in (self.text, self.only, self.window):
             field.observe(lambda _: changed(), "value")
         self.slider.observe(lambda _: changed(), "at")
         self._made: dict[str, Hashable] = {}
+        self._slow_at = -SLOW_S
 
     @property
     def interactive(self) -> Sequence[ipywidgets.Widget]:
         """The widgets that send something back."""
         return (self.slider, self.topology, self.text, self.only, self.window)
 
-    def show(self, observed: Observed, now: float, at: float | None) -> None:
-        """Show `observed`, which is what was known at `at`, or at `now`."""
+    def show(self, observed: Observed, now: float, at: float | None, *, at_once: bool) -> None:
+        """Show `observed`, which is what was known at `at`, or at `now`; `at_once` also what is large."""
         moment = now if at is None else at
         version = (id(observed), observed.changes)
-        moving = [(row.transfer, row.done_bytes) for row in observed.moving(moment) if row.state == "running"]
-        wanted = Filter(self.text.value, self.only.value)
         when = "" if at is None else f"as it was at {at:.1f} s"
-        self._set(self.summary, "summary", (version, when), lambda: summary_html(observed, when))
-        self._set(self.lookup, "lookup", (version, tuple(moving), wanted), lambda: lookup_html(observed, wanted))
-        self._set(self.transfers, "transfers", (version, tuple(moving)), lambda: transfers_html(observed))
-        self._set(self.feed, "feed", version, lambda: feed_html(observed))
-        self.timeline.value = timeline_html(observed, moment, self.window.value)
-        self.throughput.value = throughput_html(observed, moment, self.window.value)
+        if self._is_new("summary", (version, when)):
+            self.summary.value = summary_html(observed, when)
         self._show_topology(observed, moment, version)
         with self.slider.hold_sync():
             self.slider.now = round(now, 1)
             self.slider.marks = marks_shown(observed) if at is None else self.slider.marks
+        if at_once or time.monotonic() - self._slow_at >= SLOW_S:
+            self._slow_at = time.monotonic()
+            self._show_tables(observed, moment, version)
+            self.timeline.value = timeline_html(observed, moment, self.window.value)
+            self.throughput.value = throughput_html(observed, moment, self.window.value)
+
+    def _show_tables(self, observed: Observed, moment: float, version: Hashable) -> None:
+        moving = tuple((row.transfer, row.done_bytes) for row in observed.moving(moment) if row.state == "running")
+        wanted = Filter(self.text.value, self.only.value)
+        if self._is_new("lookup", (version, moving, wanted)):
+            self.lookup.value = lookup_html(observed, wanted)
+        if self._is_new("transfers", (version, moving)):
+            self.transfers.value = transfers_html(observed)
+        if self._is_new("feed", version):
+            self.feed.value = feed_html(observed)
 
     def _show_topology(self, observed: Observed, moment: float, version: Hashable) -> None:
         with self.topology.hold_sync():
@@ -81,10 +95,6 @@ class Views:
                 self.topology.nodes = nodes_shown(observed)
             self.topology.flows = flows_shown(observed, moment)
             self.topology.beats = dict(observed.beats)
-
-    def _set(self, widget: ipywidgets.HTML, name: str, key: Hashable, make: Callable[[], str]) -> None:
-        if self._is_new(name, key):
-            widget.value = make()
 
     def _is_new(self, name: str, key: Hashable) -> bool:
         if self._made.get(name) == key:
@@ -95,24 +105,27 @@ class Views:
     def cards(self, controls: ipywidgets.Widget | None) -> list[ipywidgets.Widget]:
         """Return the rows of the dashboard, the controls beside the topology where there are any."""
         key = ipywidgets.HTML(KEY)
-        first = [card("topology: click a node, or reach it with Tab and the arrow keys", self.topology, key, wide=True)]
+        first = [card("topology: click a node, or reach it by Tab and arrow keys", self.topology, key, wide=True)]
         charts = [
-            card("live copies of each file", self.window, self.timeline),
+            card("live copies of each file", self.timeline, beside=self.window),
             card("throughput", self.throughput),
         ]
         filters = ipywidgets.HBox([self.text, self.only])
-        filters.add_class("dfs-buttons")
         table = [
-            card("lookup table", filters, _scroll(self.lookup), wide=True),
+            card("lookup table", _scroll(self.lookup), beside=filters, wide=True),
             card("what happened", _scroll(self.feed)),
         ]
         rows = [_row(*first, *([controls] if controls else [])), _row(*table), _row(*charts)]
         return [*rows, _row(card("transfers", _scroll(self.transfers, low=True)))]
 
 
-def card(title: str, *children: ipywidgets.Widget, wide: bool = False) -> ipywidgets.VBox:
-    """Return a framed part of the page; the title is ours and needs no escaping."""
-    box = ipywidgets.VBox([ipywidgets.HTML(f"<h4>{title}</h4>"), *children])
+def card(
+    title: str, *children: ipywidgets.Widget, beside: ipywidgets.Widget | None = None, wide: bool = False
+) -> ipywidgets.VBox:
+    """Return a framed part of the page; the title is ours and needs no escaping, and `beside` is at its right."""
+    head = ipywidgets.HBox([ipywidgets.HTML(f"<h4>{title}</h4>"), *([beside] if beside else [])])
+    head.add_class("dfs-head")
+    box = ipywidgets.VBox([head, *children])
     box.add_class("dfs-card")
     if wide:
         box.add_class("wide")
