@@ -13,9 +13,10 @@ import pytest
 import dfslab
 from dfslab import bench
 from dfslab.cluster import Cluster
-from dfslab.core.errors import InvalidOption, SourceUnreadable, TargetUnwritable
+from dfslab.core.errors import InvalidOption, SourceUnreadable, TargetUnwritable, WaitTimedOut
 from dfslab.core.links import Link
 from dfslab.core.policies.chunk_scheduler import WorkStealing
+from dfslab.lab.bench import repairs
 from dfslab.lab.bench.plan import in_blocks, words_of
 from dfslab.lab.bench.runs import COLUMNS, runs_of
 
@@ -98,6 +99,22 @@ def test_a_repair_is_measured_from_the_kill_and_compared_with_its_prediction() -
 
 
 # -- order, clusters, progress ------------------------------------------------------------------
+
+
+def test_a_keeper_that_was_taken_for_dead_too_early_is_killed_again_in_a_new_cluster(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kills: list[str] = []
+
+    def kill(cluster: Cluster, after_s: float) -> None:
+        kills.append(cluster.name)
+
+    monkeypatch.setattr(repairs, "_kill_and_wait", kill)
+    with pytest.raises(WaitTimedOut, match="taken for dead before; try a lower speed"):
+        bench.repair(("eager",), files=1, size_mb=0.1, keepers=2, replicas=1, repeats=1, progress=False)
+
+    assert kills == ["bench-repair"] * repairs.TRIES
+    assert running() == []
 
 
 def test_every_round_has_every_setting_once_in_an_order_that_the_seed_decides() -> None:
