@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -111,7 +112,7 @@ def check_count(name: str, value: int) -> int:
 
 def check_moment(name: str, time_s: float, now: float, begin: float = 0.0) -> float:
     """Return `time_s` if it is a time of a trace that goes from `begin` to `now`; raise InvalidOption otherwise."""
-    number = isinstance(time_s, int | float) and not isinstance(time_s, bool)
+    number = isinstance(time_s, numbers.Real) and not isinstance(time_s, bool)  # those of NumPy are numbers too
     if not number or not begin <= time_s <= now:
         raise InvalidOption(option=name, value=repr(time_s), reason=f"the trace covers {begin:g} to {now:.1f} s")
     return time_s

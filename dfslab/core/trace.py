@@ -245,7 +245,7 @@ class Trace:
 
     def events(self) -> list[TraceEvent]:
         """Return the events, oldest first."""
-        events = list(itertools.islice(self._segments[0].events, self._hidden, None))
+        events = self._segments[0].events[self._hidden :]
         for segment in itertools.islice(self._segments, 1, None):
             events += segment.events
         return events

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +17,7 @@ from pandas.testing import assert_frame_equal
 import dfslab
 from dfslab.cluster import Cluster
 from dfslab.core.saved import line_of
-from dfslab.core.trace import Kind, TraceEvent
+from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.views.replay import Replay
 from tests.cluster.conftest import Starter
 
@@ -119,6 +123,40 @@ def test_the_trace_in_the_clusters_root_replays_too_and_perfetto_gets_it(story: 
 
     assert list(own.trace)[: len(story.replay.trace)] == list(story.replay.trace)
     assert not own.torn
+
+
+def test_what_a_killed_process_leaves_behind_can_be_replayed(tmp_path: Path) -> None:
+    """kill -9: nobody closes the trace; what was written is there, and a torn last line is forgiven when asked to."""
+    code = (
+        "import dfslab, os, signal, sys\n"
+        "cluster = dfslab.cluster.start(n=3, root=sys.argv[1])\n"
+        "cluster.upload(b'x' * 1000, name='a.bin')\n"
+        "cluster.wait_for_replicas()\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, "")
+    path = tmp_path / "trace.jsonl"
+
+    whole = dfslab.replay(path)
+    os.truncate(path, path.stat().st_size - 7)
+    torn = dfslab.replay(path, partial=True)
+
+    assert list(whole.files().live_copies) == [3]
+    assert list(torn.trace) == list(whole.trace)[:-1]
+    with pytest.raises(dfslab.errors.TraceUnreadable, match="cut short in this line"):
+        dfslab.replay(path)
+
+
+def test_the_trace_of_a_single_node_is_refused_with_the_reason(tmp_path: Path) -> None:
+    """`dfslab master` and `dfslab keeper` each write a trace of their own, without the cluster's first line."""
+    tracer = Tracer("keeper-1", "1")
+    lines = [line_of(tracer.event(Kind.REPLICA_STORED, 1.0, version="v1", copy="")) + "\n"]
+    (tmp_path / "trace.jsonl").write_text("".join(lines))
+
+    with pytest.raises(dfslab.errors.TraceUnreadable, match=r"line 1, field 'kind': .*one node") as caught:
+        dfslab.replay(tmp_path / "trace.jsonl")
+    assert caught.value.fields["line"] == 1
 
 
 @pytest.mark.parametrize("at", [-0.001, 1e9, float("nan"), "yesterday"])

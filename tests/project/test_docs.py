@@ -23,6 +23,9 @@ MODULES = (
     "dfslab.lab.bench.downloads",
     "dfslab.lab.bench.plan",
     "dfslab.predict",
+    "dfslab.views.replay",
+    "dfslab.views.sentences",
+    "dfslab.views.snapshot",
     *(f"dfslab.core.predict.{name}" for name in PREDICTIONS),
 )
 

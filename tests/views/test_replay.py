@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from pandas.testing import assert_frame_equal
 
@@ -61,6 +63,14 @@ def test_what_the_laboratory_had_done_is_known_for_every_moment(replay: Replay) 
 
     assert [states["keeper-2"] for states in really] == ["running", "dead", "dead"]
     assert [states["keeper-3"] for states in really] == ["running", "running", "paused"]
+
+
+def test_a_moment_may_be_a_number_of_numpys(live: Looking) -> None:
+    six: Any = np.int64(6)
+    early: Any = np.float32(2.5)
+
+    assert_frame_equal(live.lookup_table(at=six), live.lookup_table(at=6.0))
+    assert_frame_equal(live.diff(early, live.events().time_s.max()), live.diff(2.5))
 
 
 def test_now_is_the_last_event(replay: Replay) -> None:
