@@ -141,14 +141,14 @@ class _Comparing:
 
     def _detection(self, death: Death) -> Observation:
         start_s, end_s = death.silent_at, death.dead_at
-        predicted = self._unless_disturbed([MASTER], start_s, end_s, lambda: detection_s(self._options))
+        predicted = unknown() if self._master_disturbed(death, end_s) else detection_s(self._options)
         return Observation("detection", death.keeper, start_s, end_s - start_s, predicted)
 
     def _recovery(self, death: Death) -> Observation:
         use, start_s = self._repairs[id(death)], death.silent_at
         predicted = unknown()
-        if not use.shared and death.sources and death.targets:
-            nodes = [*death.sources, *death.targets, MASTER]
+        if not use.shared and death.sources and death.targets and not self._master_disturbed(death, use.end_s):
+            nodes = [*death.sources, *death.targets]
             predicted = self._unless_disturbed(nodes, start_s, use.end_s, lambda: self._predicted_recovery(death))
         return Observation("recovery", death.keeper, start_s, use.end_s - start_s, predicted)
 
@@ -178,6 +178,11 @@ class _Comparing:
 
     def _wires(self, time_s: float) -> Wires:
         return Wires(self._links.at(time_s), self._machine_mb_s)
+
+    def _master_disturbed(self, death: Death, end_s: float) -> bool:
+        """Return True when something else touched the master than what cut the keeper off from it."""
+        others = [period for period in self._periods if period not in death.causes]
+        return is_disturbed(others, [MASTER], death.silent_at, end_s)
 
     def _unless_disturbed(
         self, nodes: Sequence[str], start_s: float, end_s: float, predict: Callable[[], Prediction]

@@ -25,6 +25,7 @@ class Death:
     keeper: str
     silent_at: float
     dead_at: float
+    causes: tuple[FaultPeriod, ...] = ()
     versions: list[str] = field(default_factory=list)  # that were short of copies
     sizes: list[int] = field(default_factory=list)  # one for each copy to make
     sources: list[str] = field(default_factory=list)
@@ -65,10 +66,10 @@ class _Deaths:
             self._check(event)
 
     def _died(self, event: TraceEvent) -> None:
-        silent = [period.start_s for period in self._periods if _silences(period, event.peer, event.time_s)]
-        if not silent:
+        causes = tuple(period for period in self._periods if _silences(period, event.peer, event.time_s))
+        if not causes:
             return
-        death = Death(event.peer, min(silent), event.time_s)
+        death = Death(event.peer, min(period.start_s for period in causes), event.time_s, causes)
         self.deaths.append(death)
         self._note_losses(death)
         if death.versions:

@@ -155,6 +155,7 @@ def test_every_kind_of_silence_is_detected(silence: Callable[[Story], None]) -> 
 
     assert list(frame.quantity) == ["detection"]
     assert list(frame.observed) == [2.5]
+    assert list(frame.within) == [True]
 
 
 def test_a_partition_that_lets_heartbeats_through_is_not_why_a_keeper_died() -> None:
@@ -283,6 +284,20 @@ def test_a_second_death_meanwhile_leaves_the_recovery_without_a_prediction() -> 
     story.at(13.6).record("v1", "keeper-4")
 
     assert not is_predicted(compared(story, n=5))
+
+
+def test_two_keepers_that_one_partition_cuts_off_leave_the_recovery_without_a_prediction() -> None:
+    story = Story((*KEEPERS, "keeper-5"))
+    story.commit("a.mp4", "v1", "keeper-1", "keeper-2", "keeper-3")
+    story.at(10.0).fault("partition", a=["master"], b=["keeper-2", "keeper-5"], one_way=False)
+    story.at(12.5).dies("keeper-2")
+    story.at(12.6).dies("keeper-5")
+    story.at(13.6).record("v1", "keeper-4")
+
+    frame = compared(story, n=5)
+
+    assert list(frame[frame.quantity == "detection"].within) == [True, True]
+    assert not is_predicted(frame)
 
 
 def test_a_dead_master_leaves_the_detection_without_a_prediction() -> None:
