@@ -93,7 +93,10 @@ def test_the_dead_master_and_full_disks_are_remembered_and_end() -> None:
 
 
 def test_a_killed_keeper_is_not_paused_any_more() -> None:
-    assert replace(WHOLE, paused=(K1,)).after(on("kill", K1)).broken() == {K1: "dead"}
+    killed = replace(WHOLE, paused=(K1,)).after(on("kill", K1))
+
+    assert killed.broken() == {K1: "dead"}
+    assert killed.after(on("restart", K1)) == WHOLE
 
 
 @pytest.mark.parametrize(

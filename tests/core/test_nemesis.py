@@ -9,7 +9,7 @@ from dfslab.core.errors import InvalidOption
 from dfslab.core.faults import Action
 from dfslab.core.guard import Cut, Standing
 from dfslab.core.links import Link
-from dfslab.core.nemesis import KINDS, Discovery, Move, Nemesis
+from dfslab.core.nemesis import KINDS, MOST_STEPS, Discovery, Move, Nemesis
 
 KEEPERS = tuple(f"keeper-{number}" for number in range(1, 7))
 WHOLE = Standing(keepers=KEEPERS)
@@ -147,9 +147,67 @@ def test_only_a_file_with_all_of_its_copies_is_damaged_and_on_a_running_keeper()
     assert Nemesis(["corrupt"], seed=1).next(WHOLE, few) is None
 
     standing = replace(WHOLE, dead=("keeper-1",))
-    move = Nemesis(["corrupt"], seed=1).next(standing, {"a": ["keeper-1", "keeper-2", "keeper-3"]})
-    assert isinstance(move, Action)
-    assert move.arguments["keeper"] in ("keeper-2", "keeper-3")
+    for seed in range(20):
+        move = Nemesis(["corrupt"], seed=seed).next(standing, {"a": ["keeper-1", "keeper-2", "keeper-3"]})
+        assert isinstance(move, Action)
+        assert move.arguments["keeper"] in ("keeper-2", "keeper-3")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_keeper_is_damaged_twice_at_once(seed: int) -> None:
+    damaged: list[str] = []
+    for move, _ in history(Nemesis(["corrupt"], seed=seed)):
+        if isinstance(move, Discovery):
+            damaged.remove(move.keeper)
+        elif move is not None:
+            damaged.append(str(move.arguments["keeper"]))
+        assert len(set(damaged)) == len(damaged)
+
+
+def test_when_others_find_its_damage_and_when_it_is_replaced_changes_nothing() -> None:
+    """It depends on who reads the file, and would make the same seed do something else each time."""
+    one, other = Nemesis(seed=7), Nemesis(seed=7)
+    standing = WHOLE
+    for _ in range(200):
+        move = one.next(replace(standing, corrupt=()), FILES)
+        assert move == other.next(replace(standing, corrupt=KEEPERS), FILES)
+        standing = done(standing, move)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fault_whose_time_is_up_ends_before_another_begins(seed: int) -> None:
+    lasting: dict[str, int] = {}
+    for move, _ in history(Nemesis(["pause"], seed=seed, replicas=5)):
+        assert isinstance(move, Action)
+        keeper = str(move.arguments["keeper"])
+        if move.kind == "pause":
+            assert all(steps < MOST_STEPS for steps in lasting.values())
+            lasting[keeper] = 0
+        else:
+            del lasting[keeper]
+        lasting = {one: steps + 1 for one, steps in lasting.items()}
+
+
+def test_the_fault_whose_time_is_up_ends_before_an_older_one() -> None:
+    nemesis = Nemesis(["pause"], seed=1)
+    older = nemesis.next(WHOLE, FILES)
+    standing = done(WHOLE, older)
+    nemesis._mine[0].left = 9
+    newer = nemesis.next(standing, FILES)
+    nemesis._mine[1].left = 1
+
+    move = nemesis.next(done(standing, newer), FILES)
+
+    assert isinstance(newer, Action)
+    assert move == Action("resume", dict(newer.arguments))
+
+
+def test_there_is_one_partition_at_a_time_since_all_heal_together() -> None:
+    nemesis = Nemesis(["partition"], seed=1, replicas=5)
+    cut = Cut(("keeper-1",), ("keeper-2",))
+
+    assert nemesis.next(replace(WHOLE, cuts=(cut,)), FILES) is None
+    assert max(len(standing.cuts) for _, standing in history(nemesis)) == 1
 
 
 def test_a_link_goes_back_to_what_it_was_at_the_start() -> None:

@@ -18,7 +18,7 @@ from dfslab.lab.scenario import Scenario
 
 PLAY = [
     (0, "add_keeper"),
-    (1.5, "partition", [1, "keeper-2"], ["master"], {"one_way": True}),
+    (1.5, "partition", (1, "keeper-2"), ["master"], {"one_way": True}),
     (2.0, "kill", 3),
     (2.0, "kill", {"keeper": "keeper-4"}),
     (3, Action("corrupt", {"name": "a/ü.mp4", "keeper": 2, "how": "swap"})),
