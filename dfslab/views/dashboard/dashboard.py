@@ -164,6 +164,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
             if self._acting:
                 self._acting.disable()
             self._look_safely(at_once=True)
+            self._views.topology.flows = []  # nobody would take away what moves
 
     def replace(self) -> None:
         """Make room for a newer dashboard: stop, and leave one line."""

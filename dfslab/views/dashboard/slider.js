@@ -19,7 +19,7 @@ export default {
         range.value = past ? at : range.max;
       }
       range.disabled = live.disabled = !model.get("enabled");
-      live.textContent = follows ? (past ? "▶ back to live" : "● live") : (past ? "⏭ to the end" : "■ the end");
+      live.textContent = !model.get("enabled") ? "■ ended" : follows ? (past ? "▶ back to live" : "● live") : (past ? "⏭ to the end" : "■ the end");
       live.setAttribute("aria-pressed", String(!past));
       el.classList.toggle("past", past);
       said.textContent = past ? `${Number(at).toFixed(1)} s of ${now.toFixed(1)} s` : `${now.toFixed(1)} s`;
