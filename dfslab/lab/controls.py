@@ -36,15 +36,11 @@ class ClusterControls:
 
     def perform(self, action: Action, *, force: bool) -> None:
         """Do an action."""
-        perform = getattr(self._cluster, "perform", None)
-        if perform is not None:
-            perform(action, force=force)
-        else:
-            getattr(self._cluster, action.kind)(**action.arguments)
+        self._cluster.perform(action, force=force)
 
     def heal_all(self) -> None:
         """End every fault that lasts."""
-        getattr(self._cluster, "heal_all")()  # noqa: B009
+        self._cluster.heal_all()
 
     def samples(self) -> Sequence[str]:
         """Return the sample videos, and some that are made."""

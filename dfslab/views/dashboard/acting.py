@@ -91,10 +91,9 @@ class Acting:
 
         def perform() -> str:
             self._controls.perform(action, force=force)
-            return ""
+            return "by force" if force else ""
 
-        python = f"{action.python[:-1]}{', ' if action.arguments else ''}force=True)" if force else action.python
-        self.work.ask(LANES.get(action.kind, FAULTS), Job(python, perform))
+        self.work.ask(LANES.get(action.kind, FAULTS), Job(action.python, perform))
 
     def _heal_all(self) -> None:
         def heal() -> str:
