@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo browser test lint format proto notebooks bench clean
+.PHONY: help lab demo browser test lint format proto gallery notebooks bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ format: $(READY) ## let ruff put the code in order
 
 proto: $(READY) ## generate dfslab/runtime/dfs_pb2* from proto/dfs.proto
 	$(BIN)/python tools/generate_proto.py
+
+gallery: $(READY) ## draw every picture for docs/gallery.md from its recorded trace
+	$(BIN)/python tools/make_gallery.py
 
 notebooks: $(READY) ## run every notebook again and keep its outputs
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb

@@ -62,6 +62,11 @@ def faults_of(events: Iterable[TraceEvent], close_s: float = 0.0) -> list[Fault]
     return _gather(sorted(singles, key=lambda one: one.start_s), close_s)
 
 
+def done_to(what: str) -> str:
+    """Return what was done to a node that suffers from a fault: a node is killed, and only then found dead."""
+    return "killed" if what == "dead" else what
+
+
 def _is_moment(event: TraceEvent) -> bool:
     kind = ACTIONS.get(str(event.detail.get("action")))
     return kind is None or (not kind.begins and (not kind.ends or event.detail["action"] == "decommission"))

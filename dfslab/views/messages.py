@@ -11,8 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dfslab.core.errors import InvalidOption
+from dfslab.core.faults import fault_periods
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.downloads import DownloadStory, fold_downloads
+from dfslab.views.faults import done_to
+from dfslab.views.observations import silences
 from dfslab.views.snapshot import in_natural_order
 
 MASTER = "master"
@@ -140,7 +143,7 @@ def _of_copy(event: TraceEvent) -> Iterator[Message]:
     at = event.time_s
     if event.kind is Kind.COPY_ORDERED:
         source = event.detail["source"]
-        yield Message(at, MASTER, source, f"{event.peer} will fetch it", "7")
+        yield Message(at, MASTER, source, f"serve {event.peer}", "7")
         yield Message(at, MASTER, event.peer, f"fetch from {source}", "7")
     elif event.kind is Kind.COPY_STARTED:
         yield Message(at, event.peer, event.node, _size(event.bytes), "7", Wire.DATA)
@@ -190,14 +193,10 @@ def _occasion(events: Sequence[TraceEvent], order: TraceEvent) -> Iterator[Messa
 
 
 def _killing(events: Sequence[TraceEvent], death: TraceEvent) -> Iterator[Message]:
-    done = [
-        event
-        for event in events
-        if event.kind is Kind.FAULT and event.peer == death.peer and event.time_s <= death.time_s
-    ]
-    if done:
-        action = str(done[-1].detail.get("action")).replace("_", " ")
-        yield Message(done[-1].time_s, death.peer, death.peer, f"✗ {action}", "", Wire.FAILED)
+    before = [period for period in fault_periods(events) if silences(period, death.peer)]
+    before = [period for period in before if period.start_s <= death.time_s < period.end_s]
+    if before:
+        yield Message(before[0].start_s, death.peer, death.peer, f"✗ {done_to(before[0].what)}", "", Wire.FAILED)
 
 
 # -- downloads ----------------------------------------------------------------------------------
@@ -211,14 +210,15 @@ def _download(events: Sequence[TraceEvent], names: Mapping[str, None], replicas:
     yield Message(story.start_s, story.client, MASTER, f"who holds {story.file_name}?", "a")
     for event in events:
         if event.kind is Kind.DOWNLOAD_STARTED and event.cause == story.transfer:
-            holders = [holder.removeprefix("keeper-") for holder in in_natural_order(event.detail["holders"])]
-            yield Message(event.time_s, MASTER, story.client, f"keepers {', '.join(holders)}", "b")
+            first, *others = in_natural_order(event.detail["holders"])
+            holders = [first, *(holder.removeprefix("keeper-") for holder in others)]
+            yield Message(event.time_s, MASTER, story.client, ", ".join(holders), "b")
         elif event.kind is Kind.DOWNLOAD_FAILED and event.cause == story.transfer:
             yield Message(event.time_s, story.client, story.client, f"✗ {event.detail['reason']}", "", Wire.FAILED)
     for keeper in in_natural_order(story.holders):
         yield from _served(story, keeper)
     if story.state == "done":
-        yield Message(story.end_s, story.client, story.client, "whole, checked, in place", "e", Wire.NOTE)
+        yield Message(story.end_s, story.client, story.client, "whole and checked", "e", Wire.NOTE)
 
 
 def _served(story: DownloadStory, keeper: str) -> Iterator[Message]:
@@ -229,12 +229,16 @@ def _served(story: DownloadStory, keeper: str) -> Iterator[Message]:
     yield Message(min(request.start_s for request in requests), story.client, keeper, "chunks?", "c")
     whole = [request for request in requests if request.outcome == "ok"]
     if whole:
-        words = f"{len(whole)} chunks, {_size(sum(request.bytes for request in whole))}"
+        words = f"{_count(len(whole))}, {_size(sum(request.bytes for request in whole))}"
         yield Message(max(request.end_s for request in whole), keeper, story.client, words, "d", Wire.DATA)
     numbers = story.numbers()
     for request in [request for request in requests if request.outcome == "failed"][:MOST_FAILURES]:
         words = f"✗ chunk {numbers[request.offset]}: {request.reason}"
         yield Message(request.end_s, keeper, story.client, words, "", Wire.FAILED)
+
+
+def _count(chunks: int) -> str:
+    return "1 chunk" if chunks == 1 else f"{chunks} chunks"
 
 
 def _size(count: int) -> str:

@@ -66,7 +66,8 @@ class _Deaths:
             self._check(event)
 
     def _died(self, event: TraceEvent) -> None:
-        causes = tuple(period for period in self._periods if _silences(period, event.peer, event.time_s))
+        lasting = (period for period in self._periods if period.start_s <= event.time_s < period.end_s)
+        causes = tuple(period for period in lasting if silences(period, event.peer))
         if not causes:
             return
         death = Death(event.peer, min(period.start_s for period in causes), event.time_s, causes)
@@ -97,15 +98,14 @@ class _Deaths:
                     self._open.remove((death, short))
 
 
-def _silences(period: FaultPeriod, keeper: str, time_s: float) -> bool:
-    if not period.start_s <= time_s < period.end_s:
-        return False
+def silences(period: FaultPeriod, keeper: str) -> bool:
+    """Return True when a fault keeps what a keeper says from the master."""
     if period.what == "partitioned":
-        return cuts_off(period, keeper)
+        return _cuts_off(period, keeper)
     return period.what in SILENT and period.node == keeper
 
 
-def cuts_off(period: FaultPeriod, keeper: str) -> bool:
+def _cuts_off(period: FaultPeriod, keeper: str) -> bool:
     """Return True when a partition stops what a keeper says on its way to the master."""
     a, b = period.detail.get("a", ()), period.detail.get("b", ())
     return (keeper in a and MASTER in b) or (not period.detail.get("one_way") and MASTER in a and keeper in b)

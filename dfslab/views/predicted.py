@@ -7,15 +7,14 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dfslab.core.faults import FaultPeriod, fault_periods
+from dfslab.core.faults import fault_periods
 from dfslab.core.history import Table
 from dfslab.core.link_history import LinkHistory
 from dfslab.core.options import Options
 from dfslab.core.predict import Prediction, Wires, detection_s, download_between, rate_of, repair_between
 from dfslab.core.setup import Setup
 from dfslab.core.trace import TraceEvent
-from dfslab.views.faults import PARTITIONED
-from dfslab.views.observations import SILENT, Death, Moved, cuts_off, deaths_of, moves_of
+from dfslab.views.observations import Death, Moved, deaths_of, moves_of, silences
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,12 @@ def predicted_deaths(events: Iterable[TraceEvent], keepers: Sequence[str], optio
     windows = []
     silent_until: dict[str, float] = {}
     for period in fault_periods(events):
-        for keeper in [keeper for keeper in keepers if _silences(period, keeper)]:
+        for keeper in [keeper for keeper in keepers if silences(period, keeper)]:
             already = period.start_s < silent_until.get(keeper, -math.inf)
             if not already and period.end_s > period.start_s + prediction.low:
                 windows.append(Window.after(keeper, period.start_s, prediction))
             silent_until[keeper] = max(period.end_s, silent_until.get(keeper, -math.inf))
     return windows
-
-
-def _silences(period: FaultPeriod, keeper: str) -> bool:
-    return cuts_off(period, keeper) if period.what == PARTITIONED else period.what in SILENT and period.node == keeper
 
 
 def predicted_recoveries(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "data/sample_videos/README.md")
+PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "data/sample_videos/README.md", "docs/gallery.md")
 PREDICTIONS = ("prediction", "detection", "downloads", "uploads", "repairs", "losses")
 MODULES = (
     "dfslab",

@@ -90,7 +90,7 @@ def test_an_upload_is_told_in_the_seven_steps_of_the_protocol(story: Story) -> N
 def copied(source: str, target: str) -> list[tuple[str, str, str, str]]:
     """Both are told (step 7), the bytes go straight from keeper to keeper, then as in steps 4 and 5."""
     return [
-        ("7", "master", source, f"{target} will fetch it"),
+        ("7", "master", source, f"serve {target}"),
         ("7", "master", target, f"fetch from {source}"),
         ("7", source, target, "1.0 MB"),
         ("4", target, "master", "I hold it"),
@@ -100,9 +100,19 @@ def copied(source: str, target: str) -> list[tuple[str, str, str, str]]:
 
 def test_a_repair_begins_with_what_was_done_to_the_keeper_and_the_masters_verdict(story: Story) -> None:
     assert told(story, "a.mp4", "repair") == [
-        ("", "keeper-2", "keeper-2", "✗ kill"),
+        ("", "keeper-2", "keeper-2", "✗ killed"),
         ("", "master", "master", "keeper-2 is dead"),
         *copied("keeper-1", "keeper-4"),
+    ]
+
+
+def test_a_keeper_that_was_cut_off_is_shown_as_such(story: Story) -> None:
+    story.at(20.0).fault("partition", a=["keeper-4"], b=["master"])
+    story.at(23.0)
+    copy(story, "v1", "keeper-1", "keeper-2", story.note("master", Kind.KEEPER_DEAD, peer="keeper-4"))
+    assert told(story, "a.mp4", "repair")[:2] == [
+        ("", "keeper-4", "keeper-4", "✗ partitioned"),
+        ("", "master", "master", "keeper-4 is dead"),
     ]
 
 
@@ -143,15 +153,15 @@ def test_a_download_asks_once_and_fetches_from_all_holders() -> None:
     story.note("client", Kind.DOWNLOAD_DONE, file_name="a.mp4", cause=request, bytes=4 * MB, seconds=1.0, holders=3)
     assert told(story, "a.mp4", "download") == [
         ("a", "client", "master", "who holds a.mp4?"),
-        ("b", "master", "client", "keepers 1, 2, 10"),
+        ("b", "master", "client", "keeper-1, 2, 10"),
         ("c", "client", "keeper-1", "chunks?"),
         ("c", "client", "keeper-2", "chunks?"),
         ("c", "client", "keeper-10", "chunks?"),
         ("", "keeper-2", "client", "✗ chunk 1: "),
-        ("d", "keeper-2", "client", "1 chunks, 1.0 MB"),
-        ("d", "keeper-10", "client", "1 chunks, 1.0 MB"),
+        ("d", "keeper-2", "client", "1 chunk, 1.0 MB"),
+        ("d", "keeper-10", "client", "1 chunk, 1.0 MB"),
         ("d", "keeper-1", "client", "2 chunks, 2.0 MB"),
-        ("e", "client", "client", "whole, checked, in place"),
+        ("e", "client", "client", "whole and checked"),
     ]
 
 

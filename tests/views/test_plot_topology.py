@@ -120,7 +120,7 @@ def test_a_past_moment_is_drawn_as_it_was(story: Story) -> None:
     ax = story.plots().topology(at=2.0)
     assert ax.get_title(loc="left") == "Topology at 2.0 s"
     assert arrows(ax) == 0
-    assert any(text.startswith("keeper-2\nalive, dead") for text in texts(ax)), (
+    assert any(text.startswith("keeper-2\nalive, killed") for text in texts(ax)), (
         "killed, and the master does not know yet"
     )
     with pytest.raises(InvalidOption, match="at"):

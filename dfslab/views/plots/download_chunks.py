@@ -62,7 +62,7 @@ class Look:
 
 
 LOOKS = {
-    "ok": Look(GREEN, "", "", PAPER, "chunk, with its number"),
+    "ok": Look(GREEN, "", "", PAPER, "chunk"),
     "again": Look(SKY_BLUE, "", "↻", INK, "asked again after a failure (↻)"),
     "duplicate": Look("#E8C1D6", "////", "=", INK, "hedge that came second (=)"),
     "failed": Look(VERMILLION, "xxxx", "✗", PAPER, "failed (✗)"),
@@ -169,7 +169,7 @@ def _name_chunks(ax: Axes, story: DownloadStory, lanes: Sequence[str], numbers: 
         number = str(numbers[request.offset]) if numbered else ""
         text = look.sign + number if len(look.sign + number) < room else look.sign
         if text:
-            box = {"facecolor": look.face, "edgecolor": "none", "pad": 0.8} if look.hatch else None
+            box = {"facecolor": look.face, "edgecolor": "none", "pad": 0.8} if look.hatch and room > 2 else None
             middle = (request.start_s + request.end_s) / 2
             style: dict[str, Any] = {
                 "fontsize": SMALL_SIZE,

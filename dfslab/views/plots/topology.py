@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from dfslab.core.faults import fault_periods
 from dfslab.core.history import Table
 from dfslab.core.trace import TraceEvent
-from dfslab.views.faults import PARTITIONED, Fault, faults_of
+from dfslab.views.faults import PARTITIONED, Fault, done_to, faults_of
 from dfslab.views.plots.throughput import LINES
 from dfslab.views.snapshot import Load, in_natural_order, load_by_keeper
 from dfslab.views.style import (
@@ -42,6 +42,8 @@ FEW = 14
 """Up to so many keepers have all their words beside them."""
 MASTER_AT, CLIENT_AT = (0.0, 0.2), (0.0, -0.24)
 CLIENTS_APART = 0.32
+CLEAR = 0.52
+"""Copies between keepers keep so far from the middle of the ring."""
 MOST_OBLONG = 1.5
 ROOMY_POINTS = 110.0
 """On a ring with a smaller radius, marks are smaller."""
@@ -165,10 +167,11 @@ def _draw_moving(ax: Axes, moving: Sequence[UnderWay], places: Mapping[str, Plac
         if one.source in places and one.target in places:
             between.setdefault((one.kind, one.source, one.target), []).append(one)
     for (kind, source, target), these in between.items():
+        bend = _bend(places[source], places[target])
         look = {name: value for name, value in LINES[kind].items() if name != "label"}
         arrow = {
             "arrowstyle": "-|>",
-            "connectionstyle": "arc3,rad=0.2",
+            "connectionstyle": f"arc3,rad={bend}",
             "shrinkA": 9,
             "shrinkB": 10,
             "linewidth": 2.2,
@@ -178,15 +181,25 @@ def _draw_moving(ax: Axes, moving: Sequence[UnderWay], places: Mapping[str, Plac
         ends = places[target], places[source]
         ax.annotate("", *ends, arrowprops=arrow, zorder=3).set_in_layout(False)
         if len(between) <= 2 * FEW:
-            _write_progress(ax, these, places[source], places[target])
+            _write_progress(ax, these, places[source], places[target], bend)
 
 
-def _write_progress(ax: Axes, these: Sequence[UnderWay], source: Place, target: Place) -> None:
+def _bend(source: Place, target: Place) -> float:
+    """Return how much an arrow is bent, to the outside: the middle is for the master and the client."""
+    outside = 1 if source[0] * target[1] - source[1] * target[0] >= 0 else -1
+    if min(math.hypot(*source), math.hypot(*target)) < 0.9:
+        return 0.15 * outside
+    length = math.dist(source, target)
+    from_middle = math.sqrt(max(0.0, 1.0 - (length / 2) ** 2))
+    return max(0.12, 2 * (CLEAR - from_middle) / length) * outside
+
+
+def _write_progress(ax: Axes, these: Sequence[UnderWay], source: Place, target: Place, bend: float) -> None:
     done, total = sum(one.done_bytes for one in these), sum(one.total_bytes for one in these)
     words = f"{done / 1e6:.1f} MB" if these[0].kind == "download" or not total else f"{100 * done / total:.0f} %"
-    bend = 0.1  # the middle of the arc is half as far off the chord as its control point
-    x = (source[0] + target[0]) / 2 + bend * (target[1] - source[1])
-    y = (source[1] + target[1]) / 2 - bend * (target[0] - source[0])
+    off = bend / 2  # the middle of the arc is half as far off the chord as its control point
+    x = (source[0] + target[0]) / 2 + off * (target[1] - source[1])
+    y = (source[1] + target[1]) / 2 - off * (target[0] - source[0])
     box = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8, "alpha": 0.9}
     ax.text(x, y, words, fontsize=7.5, color=INK, ha="center", va="center", bbox=box, zorder=4).set_in_layout(False)
 
@@ -212,7 +225,7 @@ def _radius_points(ax: Axes) -> float:
 def _condition(node: str, state: str, faults: Mapping[str, list[str]]) -> list[str]:
     """Return the words for a node's state, as the master has it, and for what the laboratory did to it."""
     belief = [state] if _is_keeper(node) or state == "dead" else []
-    return belief + [fault for fault in faults.get(node, ()) if fault not in belief]
+    return belief + [done_to(fault) for fault in faults.get(node, ()) if fault not in belief]
 
 
 def _label(
