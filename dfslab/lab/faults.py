@@ -29,6 +29,24 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
     The methods (`kill`, `partition`, `corrupt`, ...) do what they are told, however much is broken
     already. `perform`, `play` and `nemesis` refuse to break more than `replicas - 1` keepers at once
     unless they are given `force=True`; `dfslab.core.guard` says what counts as broken.
+
+    Examples
+    --------
+    >>> import dfslab
+    >>> cluster = dfslab.cluster.start(n=4, name="faults-example")
+    >>> info = cluster.upload(b"some bytes", name="a.bin", ack_replicas=3)
+    >>> with cluster.kill(2), cluster.partition([1], ["master", 3, 4]):
+    ...     cluster.perform(dfslab.Action("pause", {"keeper": 3}))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    dfslab.core.errors.TooManyFaults: cluster.pause("keeper-3") is refused: keeper-1 (cut off), keeper-2 (dead), ...
+    >>> for step in cluster.scenario():
+    ...     print(step.action.python)
+    cluster.kill("keeper-2")
+    cluster.partition(["keeper-1"], ["master", "keeper-3", "keeper-4"], one_way=False)
+    cluster.heal()
+    cluster.restart("keeper-2", wipe=False)
+    >>> cluster.close()
     """
 
     def __init__(self, plan: Plan) -> None:

@@ -7,7 +7,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from dfslab.core import nemesis as core
-from dfslab.core.errors import ClusterClosed, TooManyFaults
+from dfslab.core.errors import ClusterClosed, TooManyFaults, WrongState
+from dfslab.core.faults import Action
+from dfslab.core.guard import Standing
 from dfslab.core.scenario import Step
 from dfslab.lab.background import Background
 from dfslab.lab.scenario import Scenario
@@ -36,17 +38,23 @@ class Nemesis(Background):
     def _work(self) -> None:
         started, speed = time.monotonic(), self._lab.setup.speed
         while not self._stopping.wait(self._every_s / speed):
-            move = self._mind.next(self._lab._standing(), self._lab._good_copies())
+            standing = self._lab._standing()
+            move = self._mind.next(standing, self._lab._good_copies())
             if isinstance(move, core.Discovery):
                 self._lab._discover_on(move.name, move.keeper)
-            elif move is not None:
-                time_s = round((time.monotonic() - started) * speed, 3)
-                try:
-                    self._lab.perform(move, force=self._force)
-                except TooManyFaults:
-                    self._mind.refused(move)  # somebody else broke something meanwhile
-                else:
-                    self._steps.append(Step(time_s, move))
+            elif move is not None and self._is_done(move, standing):
+                self._steps.append(Step(round((time.monotonic() - started) * speed, 3), move))
+
+    def _is_done(self, move: Action, standing: Standing) -> bool:
+        """Do something; return False when somebody else did something meanwhile that stands in its way."""
+        try:
+            self._lab.perform(move, force=self._force)
+        except (TooManyFaults, WrongState):
+            if self._lab._standing() == standing:
+                raise
+            self._mind.refused(move)
+            return False
+        return True
 
     def stop(self, recovery_timeout_s: float = 30.0) -> None:
         """Break nothing more, mend everything that is broken, and return when the cluster has recovered.

@@ -507,7 +507,7 @@ def test_the_nemesis_does_the_same_to_the_same_cluster(start: Starter) -> None:
     for _ in range(2):
         cluster = start(n=5, speed=20, heartbeat_timeout_s=60)
         with cluster.nemesis(["kill", "pause", "fill_disk"], every_s=1, seed=3) as nemesis:
-            wait_for(cluster, lambda nemesis=nemesis: len(nemesis.actions) >= 12)
+            wait_for(cluster, lambda nemesis=nemesis: len(nemesis.actions) >= 12, timeout_s=6)  # 12 s at speed 1
         made.append([step.action for step in nemesis.actions][:12])
         cluster.close()
 
@@ -527,6 +527,23 @@ def test_a_nemesis_that_meets_an_error_raises_it_when_it_is_stopped(
     with pytest.raises(RuntimeError, match="out of order"):
         nemesis.stop()
     nemesis.stop()
+
+
+def test_a_nemesis_lets_somebody_elses_hand_go_first(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its look and its deed another pauses the same keeper."""
+    pause = cluster.pause
+
+    def pause_first(keeper: str) -> str:
+        monkeypatch.undo()
+        pause(keeper)
+        return pause(keeper)
+
+    monkeypatch.setattr(cluster, "pause", pause_first)
+    with cluster.nemesis(["pause"], every_s=0.1, seed=1) as nemesis:
+        wait_for(cluster, lambda: len(nemesis.actions) >= 2)
+
+    assert nemesis.actions[0].action.kind == "pause"
+    assert [event.detail["action"] for event in faults(cluster)][:2] == ["pause", "pause"]
 
 
 def test_an_error_of_the_body_is_not_masked_by_the_nemesis(cluster: Cluster) -> None:

@@ -17,6 +17,7 @@ MODULES = (
     "dfslab",
     "dfslab.cluster",
     "dfslab.client.client",
+    "dfslab.lab.faults",
     "dfslab.lab.scenario",
     "dfslab.samples",
     "dfslab.bench",
