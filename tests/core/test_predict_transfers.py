@@ -19,6 +19,7 @@ from dfslab.core.links import BURST_S, Bucket, Link
 from dfslab.core.options import Options
 from dfslab.core.policies.chunk_scheduler import WorkStealing
 from dfslab.core.predict import Prediction, download_rate_mb_s, download_s, upload_s
+from dfslab.core.predict.wires import fair_shares
 
 MB = 1_000_000
 TEN, TWENTY, THIRTY = Link(rate_mb_s=10), Link(rate_mb_s=20), Link(rate_mb_s=30)
@@ -208,6 +209,26 @@ def test_without_eager_repair_only_the_copies_that_are_waited_for_are_made() -> 
     two, three = (upload_s(20 * MB, ack, keepers=[TWENTY] * 3, options=scan).typical for ack in (2, 3))
 
     assert [two, three] == pytest.approx([2.0, 3.0], abs=0.05)
+
+
+def test_an_upload_waits_for_the_fastest_targets_that_make_up_its_number() -> None:
+    """The source's 20 MB/s: 2 for the slow target, 18 for the fast one, which is enough for two copies."""
+    slow = Link(rate_mb_s=2)
+
+    one, two, three = (upload_s(18 * MB, ack, keepers=[TWENTY, slow, TWENTY]) for ack in (1, 2, 3))
+
+    assert two.typical - one.typical == pytest.approx(1.0, abs=0.05)
+    assert three.typical - one.typical == pytest.approx(9.0, abs=0.05)
+    assert two.low - one.low == pytest.approx(18 / 20, abs=0.05)
+
+
+@given(st.floats(0.1, 1e3), st.lists(st.floats(0.1, 1e3), min_size=1, max_size=6))
+def test_fair_shares_use_all_there_is_and_favour_nobody(rate: float, limits: list[float]) -> None:
+    shares = fair_shares(rate, limits)
+
+    assert sum(shares) == pytest.approx(min(rate, sum(limits)))
+    held_back = [share for share, limit in zip(shares, limits, strict=True) if share < limit * (1 - 1e-9)]
+    assert all(share == pytest.approx(max(shares)) for share in held_back)
 
 
 def test_an_upload_counts_its_messages() -> None:

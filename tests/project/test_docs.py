@@ -12,7 +12,7 @@ import pytest
 
 REPO = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "data/sample_videos/README.md", "docs/gallery.md")
-PREDICTIONS = ("prediction", "detection", "downloads", "uploads", "repairs", "losses")
+PREDICTIONS = ("prediction", "detection", "downloads", "uploads", "repairs", "losses", "wires")
 MODULES = (
     "dfslab",
     "dfslab.cluster",

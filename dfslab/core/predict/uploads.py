@@ -17,7 +17,7 @@ from dfslab.core.predict.prediction import (
     check_some,
     unknown,
 )
-from dfslab.core.predict.wires import CLIENT, EARLY, LATE, MASTER, MEAN, Wires, named, tries
+from dfslab.core.predict.wires import CLIENT, EARLY, LATE, MASTER, MEAN, Wires, fair_shares, named, tries
 
 
 def upload_s(
@@ -75,9 +75,10 @@ def upload_s(
 
         seconds += size / min(target, source / m)
 
-    plus an order, a handshake, a request and a report. All m copies end at about the same time, so
-    waiting for 2 or for 3 of 3 copies takes nearly as long; `low` is what it takes when the copies
-    that are waited for come first.
+    plus an order, a handshake, a request and a report; of several targets, the one counts that makes up
+    the number, and slower ones leave it a bigger share (max-min fairness). Targets that are equal end at
+    about the same time, so waiting for 2 or for 3 of 3 copies takes nearly as long; `low` is what it
+    takes when the copies that are waited for come first.
 
     Compare GFS, which pipelines along a chain: B/T + R·L for R replicas (Ghemawat et al., SOSP 2003,
     §3.2); here a second copy begins when the first is durable.
@@ -161,7 +162,7 @@ class _Upload:
         """From the slot until the first copy is recorded."""
         wires, client, first = self._wires, self._client, self._first
         trips = (0 if when == EARLY else 2) + 3
-        move = self._move_s(wires.rate(client, first), wires.burst(client, first), 1, when)
+        move = self._move_s(wires.rate(client, first), wires.burst(client, first), when)
         return trips * wires.delay(client, first, when) + move + wires.delay(first, MASTER, when)
 
     def _asked_s(self, when: int) -> float:
@@ -171,21 +172,26 @@ class _Upload:
 
     def _copies_s(self, when: int) -> float:
         """From the record of the first copy until enough of the others are recorded."""
-        wires, first = self._wires, self._first
-        pick = min if when == EARLY else max
-        sharing = self._awaited if when == EARLY else self._at_once
-        trips = 2 if when == EARLY else 4
-        return pick(
-            wires.delay(MASTER, target, when)
-            + trips * wires.delay(first, target, when)
-            + self._move_s(
-                min(wires.rate(first) / sharing, wires.rate(target)), wires.burst(first, target), sharing, when
-            )
-            + wires.delay(target, MASTER, when)
-            for target in self._targets
-        )
+        times = [
+            self._copy_s(target, rate, when) for target, rate in zip(self._targets, self._rates(when), strict=True)
+        ]
+        return math.nan if any(map(math.isnan, times)) else sorted(times)[self._awaited - 1]
 
-    def _move_s(self, rate: float, burst: float, sharing: int, when: int) -> float:
+    def _rates(self, when: int) -> list[float]:
+        """Return the rate of each copy: a fair share of the source, an even one at worst, a bigger one at best."""
+        source = self._wires.rate(self._first)
+        limits = [self._wires.rate(self._first, target) for target in self._targets]
+        if when == MEAN:
+            return fair_shares(source, limits)
+        return [min(source / (self._awaited if when == EARLY else self._at_once), limit) for limit in limits]
+
+    def _copy_s(self, target: str, rate: float, when: int) -> float:
+        wires, first = self._wires, self._first
+        told = wires.delay(MASTER, target, when) + wires.delay(target, MASTER, when)
+        trips = (2 if when == EARLY else 4) * wires.delay(first, target, when)
+        return told + trips + self._move_s(rate, wires.burst(first, target), when)
+
+    def _move_s(self, rate: float, burst: float, when: int) -> float:
         if math.isinf(rate):
             return math.nan
         seconds = max(0.0, self._size / rate - burst)

@@ -68,6 +68,21 @@ class Wires:
         return BURST_S if any(self.links.link(node).rate_mb_s is not None for node in nodes) else 0.0
 
 
+def fair_shares(rate: float, limits: Sequence[float]) -> list[float]:
+    """Share a rate out among flows that each have a limit: max-min fairness, by filling up from the lowest limit.
+
+    >>> fair_shares(40.0, [2.0, 100.0, 30.0])
+    [2.0, 19.0, 19.0]
+    """
+    shares = [0.0] * len(limits)
+    left = rate
+    order = sorted(range(len(limits)), key=lambda flow: limits[flow])
+    for done, flow in enumerate(order):
+        shares[flow] = min(limits[flow], left / (len(limits) - done))
+        left -= shares[flow] if math.isfinite(shares[flow]) else 0.0
+    return shares
+
+
 def tries(loss: float) -> float:
     """Return by what a time grows when each try breaks off with this chance, at a place that is evenly spread.
 
