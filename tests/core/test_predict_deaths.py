@@ -140,6 +140,17 @@ def test_many_copies_are_shared_out_among_the_cards_of_both_sides() -> None:
     assert many.typical == pytest.approx(1.0, abs=0.05)
 
 
+def test_where_links_differ_it_is_the_mean_over_where_copies_go_to() -> None:
+    slow = Link(rate_mb_s=2)
+
+    one = repair_s([10 * MB], sources=[TEN], targets=[TEN, TEN, slow], slack_s=0.0)
+    all_three = repair_s([10 * MB] * 3, sources=[TEN] * 3, targets=[TEN, TEN, slow], slack_s=0.0)
+
+    assert one.typical == pytest.approx((1.0 + 1.0 + 5.0) / 3, abs=0.03)
+    assert [one.low, one.high] == pytest.approx([1.0, 5.0 * 1.05], abs=0.03)
+    assert all_three.typical == pytest.approx(5.0, abs=0.03)
+
+
 def test_without_eager_repair_each_further_round_waits_for_another_scan() -> None:
     """The scan orders `copies_per_keeper` copies a keeper at most; nothing between scans orders the rest."""
     options = Options(repair="scan", copies_per_keeper=2, replication_interval_s=10.0)

@@ -67,8 +67,9 @@ def repair_s(
 
         low = max(B / Σ sources, B / Σ targets, max size / min(source, target))
 
-    `typical` counts whole copies: an even share is ceil(m / N) of them, on each node, and
-    the slowest node of the slower side ends last. `high` gives each node its share and one more, at
+    `typical` counts whole copies: an even share is ceil(m / N) of them, on as many nodes as it takes,
+    and the slowest of these ends last; where their links differ, it is the mean over which they are, for
+    placement does not look at links. `high` gives each node its share and one more, at
     its slowest, and adds the two sides: each copy is held up either by its source or by its target
     (in max-min fairness every flow has a bottleneck: Bertsekas & Gallager, Data Networks), so the last
     one by at most the loads of both, the argument for open shops as well (a schedule without needless
@@ -205,12 +206,14 @@ class _Move:
         return max(0.0, max(total / sum(side) for side in self._sides) - burst, longest / through - burst)
 
     def shared(self) -> float:
-        """Return the time when whole copies are shared out evenly."""
-        copies, mean = len(self._sizes), sum(self._sizes) / len(self._sizes)
-        shares = (math.ceil(copies / len(side)) * mean / min(side) for side in self._sides)
-        longest = max(self._sizes) / min(min(side) for side in self._sides)
+        """Return the time when whole copies are shared out evenly, among nodes that nobody chose for their rates."""
+        copies, mean, longest = len(self._sizes), sum(self._sizes) / len(self._sizes), max(self._sizes)
         burst = self._wires.burst(*self._sources, *self._targets)
-        return max(self.fluid(), *(share - burst for share in shares), longest - burst)
+        times = [
+            _slowest_of(copies, [math.ceil(copies / len(side)) * mean / rate for rate in side]) for side in self._sides
+        ]
+        times += [_slowest_of(1, [longest / rate for rate in side]) for side in self._sides]
+        return max(self.fluid(), max(times) - burst)
 
     def crowded(self) -> float:
         """Return the time when each side's busiest node has its share and one more copy, or everything."""
@@ -219,3 +222,14 @@ class _Move:
         return max(
             self.shared(), sum(loads) if len(self._sizes) > 1 else longest / min(min(side) for side in self._sides)
         )
+
+
+def _slowest_of(count: int, times: Sequence[float]) -> float:
+    """Return the mean of the longest time among so many different nodes, drawn evenly; of all of them, the longest.
+
+    The i-th longest of N is the longest drawn, if it is and none before it: C(N - i, n - 1) draws of C(N, n).
+    """
+    total, drawn = len(times), min(count, len(times))
+    ways = math.comb(total, drawn)
+    longest_first = sorted(times, reverse=True)
+    return sum(time * math.comb(total - 1 - place, drawn - 1) for place, time in enumerate(longest_first)) / ways
