@@ -40,6 +40,11 @@ class Step:
     event: str
     sentence: str
 
+    @property
+    def clock(self) -> str:
+        """The time to the millisecond, so that the steps stand in a column."""
+        return f"{self.time_s:.3f} s"
+
 
 @dataclass(frozen=True, repr=False)
 class Explanation:
@@ -60,8 +65,8 @@ class Explanation:
     steps: tuple[Step, ...] = ()
 
     def __str__(self) -> str:
-        width = max((len(seconds(step.time_s)) for step in self.steps), default=0)
-        lines = [f"  {seconds(step.time_s):>{width}}  {step.sentence}" for step in self.steps]
+        width = max((len(step.clock) for step in self.steps), default=0)
+        lines = [f"  {step.clock:>{width}}  {step.sentence}" for step in self.steps]
         return "\n".join([self.answer, *lines])
 
     __repr__ = __str__
@@ -70,7 +75,7 @@ class Explanation:
         time = "padding:1px 12px 1px 0;text-align:right;white-space:nowrap;border:0;background:none"
         text = "padding:1px 0;text-align:left;border:0;background:none"
         rows = "".join(
-            f"<tr style='background:none' data-event='{escape(step.event)}'><td style='{time}'>{seconds(step.time_s)}"
+            f"<tr style='background:none' data-event='{escape(step.event)}'><td style='{time}'>{step.clock}"
             f"</td><td style='{text}'>{escape(step.sentence)}</td></tr>"
             for step in self.steps
         )
