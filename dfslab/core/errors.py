@@ -217,7 +217,7 @@ class TargetUnwritable(DfsError, OSError):
 
     def __init__(self, *, path: str, reason: str) -> None:
         super().__init__(
-            f"can't write {path!r}: {reason}; nothing was left there: choose another place with to=...",
+            f"can't write {path!r}: {reason}; nothing was left there: choose another place",
             path=path,
             reason=reason,
         )

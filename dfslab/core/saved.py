@@ -8,9 +8,9 @@ the table that they led to (`base`). What is empty in an event is left out of it
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from sys import intern
 from typing import Any
 
 from dfslab.core.errors import DfsError, InvalidOption, TraceUnreadable
@@ -18,9 +18,7 @@ from dfslab.core.history import Table
 from dfslab.core.setup import TRACE_FORMAT, Setup
 from dfslab.core.trace import Kind, Trace, TraceEvent
 
-_EMPTY: Mapping[str, Any] = {"file_name": "", "version": "", "peer": "", "bytes": 0, "cause": "", "detail": {}}
-"""What a field is when its line does not have it."""
-_REQUIRED = tuple(one.name for one in fields(TraceEvent) if one.name not in _EMPTY)
+_REQUIRED = ("id", "time_s", "node", "kind")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
@@ -147,6 +145,9 @@ class _Reader:
 
     def _base(self, values: Any) -> Table:
         try:
+            for part, checks in _BASE.items():
+                for row in values[part]:
+                    self._check_row(f"detail.base.{part}", row, checks)
             return Table.from_dict(values)
         except (KeyError, TypeError, AttributeError) as error:
             raise self._refused("detail.base", f"the table can't be read ({error})") from None
@@ -199,14 +200,28 @@ class _Reader:
                 raise self._refused(name, "an event has no such field")
             if not check.holds(value):
                 raise self._refused(name, f"it is {_short(value)}, not {check.wanted}")
-        kind = Kind(values["kind"])
-        detail = values.get("detail", _EMPTY["detail"])
-        for name, check in _DETAIL.get(kind, {}).items():
-            if name not in detail:
-                raise self._refused(f"detail.{name}", "it is missing")
-            if not check.holds(detail[name]):
-                raise self._refused(f"detail.{name}", f"it is {_short(detail[name])}, not {check.wanted}")
-        return TraceEvent(**{**_EMPTY, **values, "kind": kind})
+        kind, detail = _KINDS[values["kind"]], values.get("detail", {})
+        self._check_row("detail", detail, _DETAIL.get(kind, _NO_CHECKS))
+        get = values.get
+        return TraceEvent(
+            values["id"],
+            float(values["time_s"]),
+            intern(values["node"]),  # one text for many events
+            kind,
+            intern(get("file_name", "")),
+            intern(get("version", "")),
+            intern(get("peer", "")),
+            get("bytes", 0),
+            get("cause", ""),
+            detail,
+        )
+
+    def _check_row(self, where: str, values: Mapping[str, Any], checks: Mapping[str, _Check]) -> None:
+        for name, check in checks.items():
+            if name not in values:
+                raise self._refused(f"{where}.{name}", "it is missing")
+            if not check.holds(values[name]):
+                raise self._refused(f"{where}.{name}", f"it is {_short(values[name])}, not {check.wanted}")
 
 
 _ALL = 2**62
@@ -228,14 +243,18 @@ class _Check:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_HUGE < value < _HUGE
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _HUGE
 
 
-_KINDS = frozenset(map(str, Kind))
+_HUGE = 2**63
+"""What no number of a trace reaches; a DataFrame could not hold it."""
+_YEAR_10000 = 253_402_300_800.0
+
+_KINDS = {str(kind): kind for kind in Kind}
 _TEXT = _Check("text", lambda value: isinstance(value, str))
 _NUMBER = _Check("a number", _is_number)
 _COUNT = _Check("a whole number, 0 or more", _is_count)
@@ -255,25 +274,28 @@ _FIELDS: Mapping[str, _Check] = {
     "detail": _Check("a JSON object", lambda value: isinstance(value, dict)),
 }
 
-_FILE = {"created_at": _NUMBER}
+_UNIX_TIME = _Check("a time in seconds since 1970", lambda value: _is_number(value) and 0 <= value < _YEAR_10000)
+_FILE = {"created_at": _UNIX_TIME}
 _REPLICA = {"path": _TEXT}
+_KEEPER = {
+    "state": _TEXT,
+    "incarnation": _COUNT,
+    "address": _TEXT,
+    "data_address": _TEXT,
+    "directory": _TEXT,
+    "free_bytes": _COUNT,
+}
 _REASON = {"reason": _TEXT}
 _TRANSFER = {"transfer": _TEXT}
 _COPY = {"source": _TEXT, "copy": _TEXT}
 _CHUNK = {"offset": _COUNT, "start_s": _NUMBER, "end_s": _NUMBER, "outcome": _TEXT}
 
+_NO_CHECKS: Mapping[str, _Check] = {}
 _DETAIL: Mapping[Kind, Mapping[str, _Check]] = {
     Kind.FILE_RESTORED: _FILE,
     Kind.REPLICA_RESTORED: _REPLICA,
     Kind.SAFE_MODE_ENDED: {"unseen": _LIST},
-    Kind.KEEPER_REGISTERED: {
-        "state": _TEXT,
-        "incarnation": _COUNT,
-        "address": _TEXT,
-        "data_address": _TEXT,
-        "directory": _TEXT,
-        "free_bytes": _COUNT,
-    },
+    Kind.KEEPER_REGISTERED: _KEEPER,
     Kind.KEEPER_UNSEEN: {"incarnation": _COUNT},
     Kind.HEARTBEAT: {"free_bytes": _COUNT},
     Kind.UPLOAD_REQUESTED: _TRANSFER,
@@ -303,3 +325,14 @@ _DETAIL: Mapping[Kind, Mapping[str, _Check]] = {
     Kind.NODE_ERROR: _REASON,
 }
 """What the tables, the pictures and the explanations take from an event's detail."""
+
+_BASE: Mapping[str, Mapping[str, _Check]] = {
+    "keepers": {
+        "keeper": _TEXT,
+        "last_heartbeat_s": _Check("a number, or null", lambda value: value is None or _is_number(value)),
+        **_KEEPER,
+    },
+    "files": {"version": _TEXT, "file_name": _TEXT, "size": _COUNT, **_FILE},
+    "replicas": {"version": _TEXT, "keeper": _TEXT, "state": _TEXT, "since_s": _NUMBER, **_REPLICA},
+}
+"""What the rows are of the table that an export begins with."""

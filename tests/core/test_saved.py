@@ -117,6 +117,9 @@ def test_a_text_that_is_no_text_survives_too() -> None:
 # -- the first line -----------------------------------------------------------------------------
 
 
+FILE = {"version": "v1", "file_name": "a", "size": 1, "created_at": 0.0}
+
+
 def test_an_empty_file_is_refused() -> None:
     assert refusal([])[:2] == (1, "")
 
@@ -145,7 +148,9 @@ def test_the_trace_of_a_single_node_is_refused_and_told_apart() -> None:
         ({"n": "many"}, "detail", "many"),
         ({"events": -1}, "detail.events", "count"),
         ({"base": {"keepers": []}}, "detail.base", "files"),
-        ({"base": {"keepers": [{"name": "x"}], "files": [], "replicas": []}}, "detail.base", "name"),
+        ({"base": {"keepers": [{"name": "x"}], "files": [], "replicas": []}}, "detail.base.keepers.keeper", "missing"),
+        ({"base": {"keepers": [], "files": [FILE | {"size": "3"}], "replicas": []}}, "detail.base.files.size", "'3'"),
+        ({"base": {"keepers": [], "files": [FILE | {"x": 3}], "replicas": []}}, "detail.base", "x"),
         ({"base": {"keepers": [3], "files": [], "replicas": []}}, "detail.base", "table"),
         ({"base": []}, "detail.base", "table"),
     ],
@@ -195,6 +200,8 @@ BEAT = {**LINE, "detail": {"incarnation": 1, "free_bytes": 7}}
         ({"bytes": 1.5}, "bytes"),
         ({"bytes": -1}, "bytes"),
         ({"bytes": True}, "bytes"),
+        ({"bytes": 2**63}, "bytes"),
+        ({"time_s": 10**400}, "time_s"),
         ({"cause": {}}, "cause"),
         ({"detail": [1]}, "detail"),
         ({"detail": {}}, "detail.free_bytes"),
@@ -206,6 +213,13 @@ def test_a_wrong_field_is_named(change: dict[str, Any], field: str) -> None:
     good, bad = json.dumps(BEAT).encode(), json.dumps({**BEAT, **change}).encode()
 
     assert refusal([*written([FIRST]), good + b"\n", bad + b"\n"])[:2] == (3, field)
+
+
+@pytest.mark.parametrize("created_at", [-1, 1e12, "yesterday", 10**400])
+def test_a_file_from_no_time_at_all_is_refused(created_at: object) -> None:
+    event = Tracer("master", "1").event(Kind.FILE_COMMITTED, 1.0, version="v1", created_at=created_at)
+
+    assert refusal(written([FIRST, event]))[:2] == (2, "detail.created_at")
 
 
 @pytest.mark.parametrize("field", ["id", "time_s", "node", "kind"])
