@@ -155,6 +155,9 @@ class _Reader:
     def _append(self, trace: Trace, event: TraceEvent) -> None:
         if event.kind is Kind.CLUSTER_STARTED:
             raise self._refused("kind", "a second 'cluster_started': the file holds more than one life of a cluster")
+        file = trace.current.files.get(event.version) if event.kind is Kind.FILE_RENAMED else None
+        if file is not None and file.file_name != event.detail["old"]:
+            raise self._refused("detail.old", f"it is {_short(event.detail['old'])}, not {_short(file.file_name)}")
         try:
             trace.append(event)
         except KeyError:
@@ -219,6 +222,8 @@ class _Reader:
     def _check_row(self, where: str, values: Mapping[str, Any], checks: Mapping[str, _Check]) -> None:
         for name, check in checks.items():
             if name not in values:
+                if check.optional:
+                    continue
                 raise self._refused(f"{where}.{name}", "it is missing")
             if not check.holds(values[name]):
                 raise self._refused(f"{where}.{name}", f"it is {_short(values[name])}, not {check.wanted}")
@@ -240,6 +245,11 @@ def _short(value: Any) -> str:
 class _Check:
     wanted: str
     holds: Callable[[Any], bool]
+    optional: bool = False
+
+    def or_none(self) -> _Check:
+        """Return the same for what may be missing, or null."""
+        return _Check(f"{self.wanted}, or null", lambda value: value is None or self.holds(value), optional=True)
 
 
 def _is_number(value: object) -> bool:
@@ -259,7 +269,7 @@ _TEXT = _Check("text", lambda value: isinstance(value, str))
 _NUMBER = _Check("a number", _is_number)
 _COUNT = _Check("a whole number, 0 or more", _is_count)
 _OFF_OR_ON = _Check("true or false", lambda value: isinstance(value, bool))
-_LIST = _Check("a list", lambda value: isinstance(value, list))
+_NAMES = _Check("a list of names", lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value))
 
 _FIELDS: Mapping[str, _Check] = {
     "id": _Check("an event's id", lambda value: isinstance(value, str) and bool(value)),
@@ -288,40 +298,52 @@ _KEEPER = {
 _REASON = {"reason": _TEXT}
 _TRANSFER = {"transfer": _TEXT}
 _COPY = {"source": _TEXT, "copy": _TEXT}
-_CHUNK = {"offset": _COUNT, "start_s": _NUMBER, "end_s": _NUMBER, "outcome": _TEXT}
+_CHUNK = {"reason": _TEXT.or_none(), "offset": _COUNT, "start_s": _NUMBER, "end_s": _NUMBER, "outcome": _TEXT}
 
 _NO_CHECKS: Mapping[str, _Check] = {}
 _DETAIL: Mapping[Kind, Mapping[str, _Check]] = {
     Kind.FILE_RESTORED: _FILE,
     Kind.REPLICA_RESTORED: _REPLICA,
-    Kind.SAFE_MODE_ENDED: {"unseen": _LIST},
+    Kind.SAFE_MODE_ENDED: {"unseen": _NAMES},
     Kind.KEEPER_REGISTERED: _KEEPER,
     Kind.KEEPER_UNSEEN: {"incarnation": _COUNT},
     Kind.HEARTBEAT: {"free_bytes": _COUNT},
+    Kind.REPLICA_STORED: {"copy": _TEXT},
     Kind.UPLOAD_REQUESTED: _TRANSFER,
     Kind.SLOT_GRANTED: {"upload": _TEXT, "name": _TEXT, "keeper": _TEXT, "for_version": _TEXT},
     Kind.UPLOAD_STARTED: _TRANSFER,
     Kind.REPLICA_RECORDED: _REPLICA,
     Kind.FILE_COMMITTED: _FILE,
     Kind.UPLOAD_ACKNOWLEDGED: {"upload": _TEXT},
-    Kind.COPY_ORDERED: {**_COPY, **_REASON},
+    Kind.COPY_ORDERED: {**_COPY, **_REASON, "shortage": _TEXT.or_none()},
     Kind.COPY_STARTED: {"copy": _TEXT},
     Kind.COPY_DONE: _COPY,
     Kind.COPY_FAILED: {**_COPY, **_REASON},
     Kind.UPLOAD_RETRIED: {**_TRANSFER, **_REASON},
     Kind.UPLOAD_DONE: _TRANSFER,
     Kind.UPLOAD_FAILED: {**_TRANSFER, **_REASON},
-    Kind.PROGRESS: {"total": _COUNT},
-    Kind.DOWNLOAD_STARTED: {"holders": _LIST},
+    Kind.PROGRESS: {"total": _COUNT, "copy": _TEXT.or_none(), "transfer": _TEXT.or_none()},
+    Kind.DOWNLOAD_STARTED: {"holders": _NAMES},
     Kind.CHUNK_FETCHED: _CHUNK,
-    Kind.CHUNK_FAILED: {**_CHUNK, **_REASON},
+    Kind.CHUNK_FAILED: _CHUNK | _REASON,
     Kind.DOWNLOAD_DONE: {"seconds": _NUMBER, "holders": _COUNT},
     Kind.DOWNLOAD_FAILED: _REASON,
     Kind.FILE_DELETED: _REASON,
     Kind.FILE_RENAMED: {"old": _TEXT},
     Kind.REPLICA_DROP_ORDERED: _REASON,
     Kind.REPLICA_CORRUPT: _REASON,
-    Kind.FAULT: {"action": _TEXT},
+    Kind.SCAN: {"short": _COUNT.or_none(), "surplus": _COUNT.or_none()},
+    Kind.FAULT: {
+        "action": _TEXT,
+        "a": _NAMES.or_none(),
+        "b": _NAMES.or_none(),
+        "one_way": _OFF_OR_ON.or_none(),
+        "wipe": _OFF_OR_ON.or_none(),
+        "restored": _OFF_OR_ON.or_none(),
+        "other": _TEXT.or_none(),
+        "how": _TEXT.or_none(),
+        **{name: _NUMBER.or_none() for name in ("rate_mb_s", "delay_ms", "jitter_ms", "loss")},
+    },
     Kind.NODE_ERROR: _REASON,
 }
 """What the tables, the pictures and the explanations take from an event's detail."""
@@ -329,7 +351,7 @@ _DETAIL: Mapping[Kind, Mapping[str, _Check]] = {
 _BASE: Mapping[str, Mapping[str, _Check]] = {
     "keepers": {
         "keeper": _TEXT,
-        "last_heartbeat_s": _Check("a number, or null", lambda value: value is None or _is_number(value)),
+        "last_heartbeat_s": _NUMBER.or_none(),
         **_KEEPER,
     },
     "files": {"version": _TEXT, "file_name": _TEXT, "size": _COUNT, **_FILE},

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 import dfslab
-from dfslab.core.trace import Kind
+from dfslab.core.saved import line_of, read_trace
+from dfslab.core.setup import Setup
+from dfslab.core.trace import Kind, Tracer
 from dfslab.views.looking import Looking
+from dfslab.views.perfetto import perfetto_json
 from dfslab.views.replay import Replay
+from tests.core.test_trace import BUSY
 
 from .story import Story
 
@@ -175,3 +184,43 @@ def test_the_trace_is_a_sequence_of_events(live: Looking, story: Story) -> None:
     assert (len(trace), trace[0], trace[-2:]) == (17, story.events[0], story.events[-2:])
     assert repr(trace) == "<dfslab trace: 17 events, 0.0 to 8.0 s>"
     assert_frame_equal(trace.to_pandas(), live.events())
+
+
+# -- whatever is in the file --------------------------------------------------------------------
+
+LINES = [json.loads(line_of(event)) for event in BUSY]
+HEADER = json.loads(line_of(Tracer("lab", "1").event(Kind.CLUSTER_STARTED, 0.0, **Setup(n=4).as_detail())))
+ODD: st.SearchStrategy[Any] = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just([]) | st.just({})
+)
+
+
+@given(st.data())
+def test_a_changed_file_is_refused_or_shown_but_never_breaks_a_table(data: st.DataObject) -> None:
+    """A file from elsewhere may say anything; what is let in must not surprise the tables later."""
+    lines = [HEADER, *(dict(line) for line in LINES)]
+    index = data.draw(st.integers(1, len(lines) - 1))
+    line = lines[index] = copy.deepcopy(lines[index])
+    inside = line.get("detail") if data.draw(st.booleans()) else line
+    target = inside if inside else line
+    name = data.draw(st.sampled_from(sorted(target)))
+    if data.draw(st.booleans()):
+        target[name] = data.draw(ODD)
+    else:
+        del target[name]
+    written = [json.dumps(one).encode() + b"\n" for one in lines]
+
+    try:
+        replay = Replay(read_trace(written, "odd.jsonl"), Path("odd.jsonl"))
+    except dfslab.errors.TraceUnreadable:
+        return
+    for at in (None, 0.0, 5.0):
+        for table in ("lookup_table", "keepers", "files", "events", "transfers"):
+            getattr(replay, table)(at=at)
+    replay.diff(0.0)
+    replay._repr_html_()
+    for keeper in replay.keepers().keeper:
+        with contextlib.suppress(dfslab.errors.NoSuchFile):
+            replay.explain(keeper, "a.mp4")
+    base, events = replay.source.history()
+    assert "".join(perfetto_json(base, events, "odd", replay.now_s)).endswith("]}\n")
