@@ -30,15 +30,15 @@ class Looks(Running):
         return self._looking().lookup_table(at)
 
     def keepers(self, at: float | None = None) -> pd.DataFrame:
-        """Return one row a keeper, as it is or was `at` seconds; see `dfslab.views.tables.keepers`."""
+        """Return one row a keeper, now or `at` seconds after the start; see `dfslab.views.tables.keepers`."""
         return self._looking().keepers(at)
 
     def files(self, at: float | None = None) -> pd.DataFrame:
-        """Return one row a file, as it is or was `at` seconds; see `dfslab.views.tables.files`."""
+        """Return one row a file, now or `at` seconds after the start; see `dfslab.views.tables.files`."""
         return self._looking().files(at)
 
     def events(self, at: float | None = None) -> pd.DataFrame:
-        """Return the trace, one row an event, up to `at` seconds; see `dfslab.views.tables.events`."""
+        """Return the trace, one row an event, up to now or to `at` seconds; see `dfslab.views.tables.events`."""
         return self._looking().events(at)
 
     def transfers(self, at: float | None = None) -> pd.DataFrame:

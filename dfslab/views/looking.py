@@ -40,15 +40,15 @@ class Looking:
         return tables.lookup_table(self._table(at))
 
     def keepers(self, at: float | None = None) -> pd.DataFrame:
-        """Return one row a keeper, as it is or was `at` seconds; see `dfslab.views.tables.keepers`."""
+        """Return one row a keeper, now or `at` seconds after the start; see `dfslab.views.tables.keepers`."""
         return tables.keepers(self._table(at))
 
     def files(self, at: float | None = None) -> pd.DataFrame:
-        """Return one row a file, as it is or was `at` seconds; see `dfslab.views.tables.files`."""
+        """Return one row a file, now or `at` seconds after the start; see `dfslab.views.tables.files`."""
         return tables.files(self._table(at), self.source.setup.options.replicas)
 
     def events(self, at: float | None = None) -> pd.DataFrame:
-        """Return the trace, one row an event, up to `at` seconds; see `dfslab.views.tables.events`."""
+        """Return the trace, one row an event, up to now or to `at` seconds; see `dfslab.views.tables.events`."""
         return tables.events(self._source(at).events())
 
     def transfers(self, at: float | None = None) -> pd.DataFrame:
