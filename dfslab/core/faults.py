@@ -82,6 +82,9 @@ ACTIONS: Mapping[str, ActionKind] = MappingProxyType(
 )
 """Every action by its name, which is that of the method of `Cluster`."""
 
+BREAKING = tuple(name for name, kind in ACTIONS.items() if kind.begins or name == "corrupt")
+"""The actions that break something."""
+
 LINK_FIELDS = ("rate_mb_s", "delay_ms", "jitter_ms", "loss")
 
 

@@ -12,12 +12,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dfslab.core.errors import InvalidOption, TooManyFaults
-from dfslab.core.faults import CLIENT, MASTER, Action
+from dfslab.core.faults import BREAKING, CLIENT, MASTER, Action
 from dfslab.core.guard import Standing, check_guard
 from dfslab.core.links import Link
 
-KINDS = ("kill", "pause", "partition", "set_link", "corrupt", "fill_disk", "drop_heartbeats", "kill_master")
-"""The actions that break something: what a nemesis may choose from."""
 MOST_STEPS = 3
 """A fault lasts so many steps at most."""
 
@@ -48,11 +46,11 @@ class _Fault:
 def check_kinds(kinds: Collection[str] | None) -> tuple[str, ...]:
     """Return the kinds of faults to choose from, all for None; raise InvalidOption naming `kinds`."""
     if kinds is None:
-        return KINDS
+        return BREAKING
     chosen = list(dict.fromkeys([kinds] if isinstance(kinds, str) else kinds))
-    unknown = [kind for kind in chosen if kind not in KINDS]
+    unknown = [kind for kind in chosen if kind not in BREAKING]
     if unknown or not chosen:
-        reason = f"it must name some of {', '.join(KINDS)}"
+        reason = f"it must name some of {', '.join(BREAKING)}"
         raise InvalidOption(option="kinds", value=repr(kinds), reason=reason)
     return tuple(chosen)
 
@@ -65,7 +63,7 @@ class Nemesis:
     Parameters
     ----------
     kinds : collection of str, optional
-        Some of `KINDS`; by default all.
+        Some of `BREAKING`; by default all.
     seed : int, optional
     replicas : int
         Copies of each file: at most `replicas - 1` keepers are broken at once.

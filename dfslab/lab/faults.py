@@ -5,22 +5,23 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from dfslab.core import nemesis as core
 from dfslab.core.errors import ClusterClosed, DfsError, InvalidOption
-from dfslab.core.faults import MASTER, Action
+from dfslab.core.faults import BREAKING, MASTER, Action
 from dfslab.core.guard import check_guard
 from dfslab.core.options import check_positive
 from dfslab.core.scenario import steps_of_trace
 from dfslab.lab.background import Background
 from dfslab.lab.disk_faults import DiskFaults
-from dfslab.lab.nemesis import Nemesis
 from dfslab.lab.network_faults import NetworkFaults
 from dfslab.lab.node_faults import NodeFaults
 from dfslab.lab.plan import Plan, check_seed
-from dfslab.lab.playing import Playing, check_nodes
 from dfslab.lab.scenario import Scenario
+
+if TYPE_CHECKING:
+    from dfslab.lab.nemesis import Nemesis
+    from dfslab.lab.playing import Playing
 
 
 class Faults(NodeFaults, NetworkFaults, DiskFaults):
@@ -97,7 +98,7 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
         if not isinstance(action, Action):
             raise InvalidOption(option="action", value=repr(action), reason="it must be a dfslab.Action")
         method: Callable[..., Any] = getattr(self, action.kind)
-        if force or action.kind not in core.KINDS:
+        if force or action.kind not in BREAKING:
             return method(**action.arguments)
         named = self._named(action)
         with self._guard_lock:  # two at once must not both find room for one more
@@ -213,6 +214,8 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
             A step failed, TooManyFaults among others; those after it were not done.
         """
         self._check_open()
+        from dfslab.lab.playing import Playing, check_nodes  # with the first scenario, not with `import dfslab`
+
         steps = scenario if isinstance(scenario, Scenario) else Scenario(scenario)
         check_nodes(steps, list(self._nodes.states()))
         playing = Playing(self, steps, force=force)
@@ -260,6 +263,9 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
             Naming the argument; nothing was started.
         """
         self._check_open()
+        from dfslab.core import nemesis as core  # with the first nemesis, not with `import dfslab`
+        from dfslab.lab.nemesis import Nemesis
+
         mind = core.Nemesis(
             kinds, seed=check_seed(seed), replicas=self._options.replicas, link=self.setup.link, force=force
         )

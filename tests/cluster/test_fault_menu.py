@@ -502,6 +502,25 @@ def test_files_survive_a_nemesis_and_everything_is_mended_when_it_stops(start: S
     assert nemesis._repr_html_().count("<tr>") == len(done) + 1
 
 
+def test_what_is_acknowledged_under_a_nemesis_is_there_whole_when_it_is_over(start: Starter) -> None:
+    """DESIGN §3: with two copies acknowledged, whatever it breaks."""
+    cluster = start(n=6, speed=8)
+    acknowledged: dict[str, bytes] = {}
+
+    with cluster.nemesis(every_s=1, seed=11) as nemesis:
+        while len(nemesis.actions) < 30 or len(acknowledged) < 10:
+            name, data = f"file-{len(acknowledged)}", content(100_000, len(acknowledged))
+            try:
+                cluster.upload(data, name=name, ack_replicas=2)
+            except DfsError:
+                continue  # it says so, and may be tried again
+            acknowledged[name] = data
+            assert nemesis.is_running
+
+    for name, data in acknowledged.items():
+        assert cluster.download(name).path.read_bytes() == data
+
+
 def test_the_nemesis_does_the_same_to_the_same_cluster(start: Starter) -> None:
     made = []
     for _ in range(2):

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.faults import Action
+from dfslab.core.faults import BREAKING, Action
 from dfslab.core.guard import Cut, Standing
 from dfslab.core.links import Link
-from dfslab.core.nemesis import KINDS, MOST_STEPS, Discovery, Move, Nemesis
+from dfslab.core.nemesis import MOST_STEPS, Discovery, Move, Nemesis
 
 KEEPERS = tuple(f"keeper-{number}" for number in range(1, 7))
 WHOLE = Standing(keepers=KEEPERS)
@@ -59,7 +59,7 @@ def test_every_kind_is_chosen_and_every_fault_ends_again_after_a_while() -> None
     made = history(Nemesis(seed=3), steps=600)
     kinds = Counter(move.kind if isinstance(move, Action) else "discovery" for move, _ in made if move)
 
-    assert all(kinds[kind] > 10 for kind in (*KINDS, "discovery"))
+    assert all(kinds[kind] > 10 for kind in (*BREAKING, "discovery"))
     for begun, ended in [
         ("kill", "restart"),
         ("pause", "resume"),
@@ -94,7 +94,7 @@ def test_with_one_replica_it_breaks_only_what_costs_no_copy() -> None:
 
     assert all(standing.broken() == {} for _, standing in made)
     assert {"fill_disk", "set_link", "kill_master"} == {
-        move.kind for move, _ in made if isinstance(move, Action) and move.kind in KINDS
+        move.kind for move, _ in made if isinstance(move, Action) and move.kind in BREAKING
     }
 
 
