@@ -87,6 +87,7 @@ class CopiesFold:
 
     def __init__(self, base: Table, since_s: float) -> None:
         self.lines: list[CopiesOfFile] = []
+        self._all = SpreadFold()
         self._table = base.copy()
         self._line: dict[str, CopiesOfFile] = {}  # by the file's name of the moment
         self._version: dict[str, str] = {}  # the current one of each name
@@ -99,6 +100,18 @@ class CopiesFold:
     def table(self) -> Table:
         """The table as the events so far have made it, heartbeats left out."""
         return self._table
+
+    @property
+    def spread(self) -> Spread:
+        """The least, median and most live copies among all files, up to the last `flush`."""
+        return self._all.spread
+
+    def forget(self, keep: int) -> None:
+        """Keep only so many steps of each line and of the spread, the newest, whenever there are twice as many."""
+        for columns in (self.spread, *((line.times, line.copies) for line in self.lines)):
+            if len(columns[0]) > 2 * keep:
+                for column in columns:
+                    del column[:-keep]
 
     def apply(self, event: TraceEvent) -> None:
         """Take in an event; kinds that change no number of copies pass by."""
@@ -125,9 +138,12 @@ class CopiesFold:
     def flush(self) -> None:
         """Note what the events of one moment came to."""
         for name in self._touched:
-            version = self._version.get(name)
+            version, line = self._version.get(name), self._line[name]
             copies = math.nan if version is None else float(self._table.live_copies(version))
-            self._line[name].note(self._now, copies)
+            self._all.move(line.copies[-1] if line.copies else math.nan, copies)
+            line.note(self._now, copies)
+        if self._touched:
+            self._all.note(self._now)
         self._touched.clear()
 
     def _touch_files_on(self, keeper: str) -> None:
@@ -174,32 +190,39 @@ def spread_of(lines: Iterable[CopiesOfFile]) -> Spread:
         for time_s, copies in zip(line.times, line.copies, strict=True):
             steps.append((time_s, before, copies))
             before = copies
-    spread = Spread([], [], [], [])
-    files_with = Counter[float]()
+    fold = SpreadFold()
     for time_s, before, after in sorted(steps, key=lambda step: step[0]):
-        _move(files_with, before, after)
+        fold.move(before, after)
+        fold.note(time_s)
+    return fold.spread
+
+
+class SpreadFold:
+    """How many files have stood how well so far, brought up to each step in turn."""
+
+    def __init__(self) -> None:
+        self.spread = Spread([], [], [], [])
+        self._files_with = Counter[float]()
+
+    def move(self, before: float, after: float) -> None:
+        """Count one file under its new number of copies; NaN for a file that is not there."""
+        if not math.isnan(before):
+            self._files_with[before] -= 1
+            if not self._files_with[before]:
+                del self._files_with[before]
+        if not math.isnan(after):
+            self._files_with[after] += 1
+
+    def note(self, time_s: float) -> None:
+        """Note how the files stand from `time_s` on; a later word of the same moment counts."""
+        spread, files_with = self.spread, self._files_with
         if spread.times and spread.times[-1] == time_s:
             for column in spread:
                 column.pop()
-        _append(spread, time_s, files_with)
-    return spread
-
-
-def _move(files_with: Counter[float], before: float, after: float) -> None:
-    """Count one file under its new number of copies."""
-    if not math.isnan(before):
-        files_with[before] -= 1
-        if not files_with[before]:
-            del files_with[before]
-    if not math.isnan(after):
-        files_with[after] += 1
-
-
-def _append(spread: Spread, time_s: float, files_with: Counter[float]) -> None:
-    spread.times.append(time_s)
-    spread.fewest.append(min(files_with, default=math.nan))
-    spread.median.append(_median(files_with))
-    spread.most.append(max(files_with, default=math.nan))
+        spread.times.append(time_s)
+        spread.fewest.append(min(files_with, default=math.nan))
+        spread.median.append(_median(files_with))
+        spread.most.append(max(files_with, default=math.nan))
 
 
 def _median(files_with: Counter[float]) -> float:

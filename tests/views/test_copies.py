@@ -8,7 +8,7 @@ import pytest
 
 from dfslab.core.history import Table
 from dfslab.core.trace import Kind
-from dfslab.views.copies import CopiesOfFile, live_copies_over_time, spread_of
+from dfslab.views.copies import CopiesFold, CopiesOfFile, live_copies_over_time, spread_of
 
 from .story import Story
 
@@ -153,3 +153,17 @@ def test_the_spread_of_no_file_is_not_a_number() -> None:
     assert spread.times == [1.0, 2.0]
     for column in spread[1:]:
         assert column == [1.0, pytest.approx(math.nan, nan_ok=True)]
+
+
+def test_the_spread_that_is_kept_up_along_the_way_is_that_of_all_lines() -> None:
+    story = Story(["keeper-1", "keeper-2"])
+    for number in range(6):
+        story.at(float(number)).commit(f"{number}.mp4", f"v{number}", "keeper-1", *["keeper-2"] * (number % 2))
+    story.at(7.0).dies("keeper-1")
+    story.at(8.0).delete("3.mp4", "v3")
+    fold = CopiesFold(Table(), since_s=0.0)
+    for event in story.events:
+        fold.apply(event)
+    fold.flush()
+
+    assert fold.spread == spread_of(fold.lines)

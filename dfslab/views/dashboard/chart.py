@@ -164,20 +164,23 @@ class Band:
     lane: int
 
 
-def bands(periods: Iterable[FaultPeriod], start_s: float, end_s: float) -> list[Band]:
-    """Return the faults between two moments, their labels in lanes in which they do not run into each other."""
+def bands(periods: Iterable[FaultPeriod], start_s: float, end_s: float, now: float) -> list[Band]:
+    """Return the faults between two moments, their labels in lanes in which they do not run into each other.
+
+    Those that last reach to `now`, up to which the trace tells.
+    """
     seconds_per_character = CHARACTER * (end_s - start_s) / (WIDTH - LEFT - RIGHT)
     free_from = [-math.inf] * LANES
     found = []
     for period in periods:
-        if period.start_s > end_s or period.end_s < start_s:
+        if period.start_s > now or period.end_s < start_s:
             continue
         label = f"{period.node} {period.what}".strip()
         begins = min(max(period.start_s, start_s), end_s - len(label) * seconds_per_character)
         lane = next((lane for lane in range(LANES) if free_from[lane] <= begins), -1)
         if lane >= 0:
             free_from[lane] = begins + (len(label) + 1) * seconds_per_character
-        found.append(Band(max(period.start_s, start_s), min(period.end_s, end_s), period.what, label, lane))
+        found.append(Band(max(period.start_s, start_s), min(period.end_s, now), period.what, label, lane))
     return found
 
 

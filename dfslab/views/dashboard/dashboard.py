@@ -101,7 +101,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
     def _look(self, *, at_once: bool) -> None:
         self._catch_up()
         observed, now, at = self._moment()
-        self._views.show(observed, now, at, at_once=at_once)
+        self._views.show(observed, self._source.begin(), now, at, at_once=at_once)
         if self._acting:
             self._acting.show(self._observed)
         self._show_notice(at)
@@ -121,7 +121,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
         if asked is None:
             self._past = None
             return self._observed, now, None
-        at = min(max(float(asked), 0.0), now)
+        at = min(max(float(asked), self._source.begin()), now)
         if self._past is None or self._past[0] != at:
             self._past = at, Observed.of(self._source.at(at))[1]
         return self._past[1], now, at

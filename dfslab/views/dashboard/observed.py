@@ -21,10 +21,10 @@ from dfslab.views.transfers import Transfer, TransferFold
 FEED = 200
 FINISHED_KEPT = 40
 FAULTS_KEPT = 5_000
-STEPS_KEPT = 4_000
+STEPS_KEPT = 2_000
 
-_QUIET = frozenset({Kind.HEARTBEAT, Kind.CHUNK_FETCHED, Kind.PROGRESS, Kind.SCAN})
-"""Kinds that change nothing in the lookup table or among the nodes but the time of the last heartbeat."""
+_QUIET = frozenset({Kind.CHUNK_FETCHED, Kind.PROGRESS, Kind.SCAN})
+"""Kinds that change nothing in the lookup table or among the nodes, as heartbeats do not either."""
 
 
 @dataclass(frozen=True)
@@ -93,20 +93,18 @@ class Observed:
             self._apply(event)
         self.copies.flush()
         self.transfers.forget(FINISHED_KEPT)
-        for line in self.copies.lines:
-            if len(line.times) > STEPS_KEPT:
-                del line.times[: STEPS_KEPT // 2], line.copies[: STEPS_KEPT // 2]
+        self.copies.forget(STEPS_KEPT)
 
     def _apply(self, event: TraceEvent) -> None:
+        if event.kind is Kind.HEARTBEAT:  # most of a trace
+            self.table.apply(event)
+            self.beats[event.peer] = self.beats.get(event.peer, 0) + 1
+            return
         told = tell(event, self.table)
         if told is not None:
             self.feed.append(told)
-        self.table.apply(event)
-        self.copies.apply(event)
-        self.transfers.apply(event)
-        self.rates.apply(event)
-        if event.kind is Kind.HEARTBEAT:
-            self.beats[event.peer] = self.beats.get(event.peer, 0) + 1
+        for fold in (self.table, self.copies, self.transfers, self.rates):
+            fold.apply(event)
         if event.kind is Kind.FAULT:
             self._faults.append(event)
             self._periods = None

@@ -94,11 +94,11 @@ class Panel:
     # -- the network ------------------------------------------------------------------------------
 
     def _make_link_fields(self) -> None:
-        self.other = chooser("to", "link-other", [EVERYBODY], "180px")
-        self.rate = entry("MB/s", "rate", "unchanged", "140px")
-        self.delay = entry("delay ms", "delay", "unchanged", "150px")
-        self.jitter = entry("jitter ms", "jitter", "unchanged", "150px")
-        self.loss = entry("loss 0-1", "loss", "unchanged", "150px")
+        self.other = chooser("to", "link-other", [EVERYBODY], "165px")
+        self.rate = entry("rate MB/s", "rate", "unchanged", "165px")
+        self.delay = entry("delay ms", "delay", "unchanged", "160px")
+        self.jitter = entry("jitter ms", "jitter", "unchanged", "160px")
+        self.loss = entry("loss 0-1", "loss", "unchanged", "160px")
 
     def _make_partition_fields(self) -> None:
         size: dict[str, Any] = {"rows": 4, "layout": ipywidgets.Layout(width="150px")}

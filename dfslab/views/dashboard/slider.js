@@ -15,7 +15,8 @@ export default {
       const now = model.get("now"), at = model.get("at"), follows = model.get("follows");
       const past = at !== null && at !== undefined;
       if (!held) {
-        range.max = Math.max(now, 0.1).toFixed(1);
+        range.min = model.get("begin").toFixed(1);
+        range.max = Math.max(now, model.get("begin") + 0.1).toFixed(1);
         range.value = past ? at : range.max;
       }
       range.disabled = live.disabled = !model.get("enabled");
@@ -26,9 +27,10 @@ export default {
       range.setAttribute("aria-valuetext", past ? `${Number(at).toFixed(1)} seconds` : follows ? "now" : "the end");
     };
     const showMarks = () => {
-      const max = Number(range.max), found = model.get("marks");
-      const wanted = found.map(([start, end, what, label]) => {
-        const left = (100 * start) / max, right = (100 * (end ?? max)) / max;
+      const min = Number(range.min), max = Number(range.max);
+      const place = (time) => (100 * Math.min(Math.max(time - min, 0), max - min)) / (max - min);
+      const wanted = model.get("marks").filter(([, end]) => end === null || end > min).map(([start, end, what, label]) => {
+        const left = place(start), right = place(end ?? max);
         return [left.toFixed(2), Math.max(right - left, 0.25).toFixed(2), what.replaceAll(" ", "-"), label];
       });
       if (JSON.stringify(wanted) === drawn) return;
@@ -54,7 +56,7 @@ export default {
     range.addEventListener("input", () => send(Number(range.value)));
     range.addEventListener("keydown", (event) => event.stopPropagation());
     live.addEventListener("click", () => send(null));
-    const names = ["change:now", "change:at", "change:marks", "change:enabled"];
+    const names = ["change:now", "change:at", "change:marks", "change:enabled", "change:begin"];
     for (const name of names) model.on(name, all);
     all();
     return () => { for (const name of names) model.off(name, all); };

@@ -19,6 +19,8 @@ class TimeSlider(anywidget.AnyWidget):
 
     Attributes
     ----------
+    begin : float
+        Its left end, seconds since the start: 0 until the trace is so long that old events fall out.
     now : float
         Its right end, seconds since the start.
     at : float or None
@@ -31,6 +33,7 @@ class TimeSlider(anywidget.AnyWidget):
     """
 
     _esm = asset("slider.js")
+    begin = traitlets.Float(0.0).tag(sync=True)
     now = traitlets.Float(0.0).tag(sync=True)
     at = traitlets.Float(None, allow_none=True).tag(sync=True)
     marks: traitlets.List[Any] = traitlets.List().tag(sync=True)

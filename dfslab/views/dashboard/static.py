@@ -6,12 +6,13 @@ from html import escape
 
 from dfslab.core.pretty import size_text
 from dfslab.views.dashboard.chart import WIDTH
+from dfslab.views.dashboard.drawing import topology_svg
 from dfslab.views.dashboard.lookup import Filter, lookup_html
 from dfslab.views.dashboard.observed import Node, Observed
 from dfslab.views.dashboard.parts import feed_html, summary_html, transfers_html
 from dfslab.views.dashboard.throughput import throughput_html
 from dfslab.views.dashboard.timeline import timeline_html
-from dfslab.views.dashboard.topology import asset, word_of
+from dfslab.views.dashboard.topology import asset, nodes_shown, word_of
 from dfslab.views.snapshot import current_files, live_holders
 
 SIGNS = {"running": "●", "dead": "✗", "paused": "‖", "decommissioned": "–"}
@@ -34,6 +35,7 @@ class Still:
 def still_html(observed: Observed, now: float) -> str:
     """Return the moment as one piece of HTML that needs nothing else."""
     sections = [
+        ("topology", f"<div style='max-width:{WIDTH}px'>{topology_svg(nodes_shown(observed))}</div>"),
         ("nodes", _nodes_html(observed)),
         ("lookup table", lookup_html(observed, Filter())),
         ("live copies", f"<div style='max-width:{WIDTH}px'>{timeline_html(observed, now, None)}</div>"),

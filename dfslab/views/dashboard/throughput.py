@@ -15,7 +15,7 @@ def throughput_html(observed: Observed, now: float, seconds: float | None) -> st
     start_s, end_s = window(now, seconds)
     times, rates = observed.rates.between(start_s, now, COLUMNS)
     peak = max((rate for values in rates.values() for rate in values), default=0.0)
-    found = bands(observed.periods, start_s, end_s)
+    found = bands(observed.periods, start_s, end_s, now)
     frame = Frame(start_s, end_s, max(1.1 * peak, LEAST_TOP_MB_S), lanes=lanes_of(found))
     inside = draw_bands(frame, found)
     for kind, values in rates.items():

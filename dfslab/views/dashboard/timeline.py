@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 
 from dfslab.core.pretty import shortened
-from dfslab.views.copies import CopiesOfFile, spread_of
+from dfslab.views.copies import CopiesOfFile, Spread
 from dfslab.views.dashboard.chart import (
     LEFT,
     RIGHT,
@@ -35,11 +35,12 @@ def timeline_html(observed: Observed, now: float, seconds: float | None) -> str:
     """
     goal = observed.setup.options.replicas
     start_s, end_s = window(now, seconds)
-    lines = [part for line in observed.copies.lines if (part := _since(line, start_s, now)).times]
-    found = bands(observed.periods, start_s, end_s)
-    most = max([goal, *(copies for line in lines for copies in line.copies if not math.isnan(copies))])
+    spread = _since(observed.copies.spread, start_s)
+    lines = [line for line in observed.copies.lines if _is_there(line, start_s)]
+    found = bands(observed.periods, start_s, end_s, now)
+    most = max([goal, *(copies for copies in spread.most if not math.isnan(copies))])
     frame = Frame(start_s, end_s, most + 0.5, -0.2, lanes_of(found))
-    drawn, names = _each(frame, lines, now) if len(lines) <= MAX_LINES else _spread(frame, lines, now)
+    drawn, names = _each(frame, lines, now) if len(lines) <= MAX_LINES else _spread(frame, spread, len(lines), now)
     goal_line = f"<path class='goal' d='M{LEFT} {frame.y(goal):.1f}H{WIDTH - RIGHT}'/>"
     nothing = "" if lines else f"<text class='say' x='{WIDTH / 2:.0f}' y='95' text-anchor='middle'>no files yet</text>"
     inside = draw_bands(frame, found) + goal_line + drawn + nothing
@@ -48,29 +49,30 @@ def timeline_html(observed: Observed, now: float, seconds: float | None) -> str:
     return picture + legend([*names, ("goal", f"goal: {goal} copies")])
 
 
-def _since(line: CopiesOfFile, start_s: float, now: float) -> CopiesOfFile:
-    """Return the part of a line from `start_s` on, beginning with the value of that moment."""
-    first = max(0, bisect.bisect_right(line.times, start_s) - 1)
-    times, copies = line.times[first:], line.copies[first:]
-    if copies and math.isnan(copies[-1]) and len(copies) == 1:
-        return CopiesOfFile(line.name)  # it was deleted before
-    return CopiesOfFile(line.name, [max(time_s, start_s) for time_s in times if time_s <= now], copies)
+def _is_there(line: CopiesOfFile, start_s: float) -> bool:
+    """Return True for a file that was there at some time from `start_s` on."""
+    return bool(line.copies) and (not math.isnan(line.copies[-1]) or line.times[-1] > start_s)
+
+
+def _since(spread: Spread, start_s: float) -> Spread:
+    """Return the part from `start_s` on, beginning with the values of that moment."""
+    first = max(0, bisect.bisect_right(spread.times, start_s) - 1)
+    return Spread(*(column[first:] for column in spread))
 
 
 def _each(frame: Frame, lines: Sequence[CopiesOfFile], now: float) -> tuple[str, list[tuple[str, str]]]:
     drawn, names = "", []
     for number, line in enumerate(lines):
         shift = ((len(lines) - 1) / 2 - number) * APART
-        path = steps(frame, line.times, [copies + shift for copies in line.copies], now)
+        first = max(0, bisect.bisect_right(line.times, frame.start_s) - 1)
+        path = steps(frame, line.times[first:], [copies + shift for copies in line.copies[first:]], now)
         drawn += f"<path class='line l{number}' d='{path}'/>"
         deleted = " (deleted)" if math.isnan(line.copies[-1]) else ""
         names.append((f"l{number}", shortened(line.name) + deleted))
     return drawn, names
 
 
-def _spread(frame: Frame, lines: Sequence[CopiesOfFile], now: float) -> tuple[str, list[tuple[str, str]]]:
-    spread = spread_of(lines)
-    count = sum(1 for line in lines if not math.isnan(line.copies[-1]))
+def _spread(frame: Frame, spread: Spread, count: int, now: float) -> tuple[str, list[tuple[str, str]]]:
     kinds = (("l0", f"most of {count} files"), ("l1", "median"), ("l4", "fewest"))
     columns = (spread.most, spread.median, spread.fewest)
     drawn = ""

@@ -79,9 +79,8 @@ function describe(node) {
 
 let drawings = 0;
 
-// The line under a keeper's name: how it is, and the worst or the most useful thing to know besides.
+// The line under a keeper's name: how it is, and what it holds.
 function below(node) {
-  if (node.troubles.length) return `${node.word} · ${node.troubles.join(", ")}`;
   return node.name.startsWith("keeper-") && node.word === "alive" ? `alive · ${copies(node)}` : node.word;
 }
 
@@ -147,7 +146,7 @@ class Topology {
     const badge = element("g", { class: "badge", transform: `translate(${place.r * 0.8} ${-place.r * 0.8})` }, group);
     element("circle", { r: Math.max(6, place.r * 0.36) }, badge);
     element("path", { d: "M0 -4 V1 M0 3.4 V3.8" }, badge);
-    const label = element("text", { class: "name" }, group), word = element("text", { class: "word" }, group);
+    const [label, word, trouble] = ["name", "word", "trouble"].map((kind) => element("text", { class: kind }, group));
     if (place.label === "around") {
       const out = place.r + 11;
       set(label, "x", (out * Math.cos(place.angle)).toFixed(1));
@@ -156,12 +155,13 @@ class Topology {
     } else {
       set(label, "y", place.r + (isKeeper ? 16 : 12));
       set(word, "y", place.r + (isKeeper ? 29 : 25));
+      set(trouble, "y", place.r + (isKeeper ? 42 : 25));
       say(label, name);
     }
     const select = (event) => { event.preventDefault(); this.select(name); };
     group.addEventListener("pointerdown", (event) => { if (event.button === 0) select(event); });
     group.addEventListener("click", select);  // what assistive technology sends
-    this.nodes.set(name, { group, title, glyph, word, badge, around: place.label === "around" });
+    this.nodes.set(name, { group, title, glyph, word, trouble, badge, around: place.label === "around" });
   }
 
   showNode(node) {
@@ -173,7 +173,10 @@ class Topology {
     set(made.group, "aria-label", describe(node));
     set(made.badge, "visibility", node.troubles.length ? "visible" : "hidden");
     say(made.title, describe(node));
-    if (!made.around) say(made.word, below(node));
+    if (!made.around) {
+      say(made.word, below(node));
+      say(made.trouble, node.troubles.join(", "));
+    }
     const edge = this.edges.get(node.name);
     if (edge) set(edge.line, "class", node.cut ? "cut" : node.seen === "alive" || node.seen === "draining" ? "up" : "down");
   }

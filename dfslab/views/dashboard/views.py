@@ -62,8 +62,11 @@ class Views:
         """The widgets that send something back."""
         return (self.slider, self.topology, self.text, self.only, self.window)
 
-    def show(self, observed: Observed, now: float, at: float | None, *, at_once: bool) -> None:
-        """Show `observed`, which is what was known at `at`, or at `now`; `at_once` also what is large."""
+    def show(self, observed: Observed, begin: float, now: float, at: float | None, *, at_once: bool) -> None:
+        """Show `observed`, which is what was known at `at`, or at `now`; `at_once` also what is large.
+
+        `begin` is the earliest moment that may be asked for.
+        """
         moment = now if at is None else at
         version = (id(observed), observed.changes)
         when = "" if at is None else f"as it was at {at:.1f} s"
@@ -71,7 +74,7 @@ class Views:
             self.summary.value = summary_html(observed, when)
         self._show_topology(observed, moment, version)
         with self.slider.hold_sync():
-            self.slider.now = round(now, 1)
+            self.slider.begin, self.slider.now = round(begin, 1), round(now, 1)
             self.slider.marks = marks_shown(observed) if at is None else self.slider.marks
         if at_once or time.monotonic() - self._slow_at >= SLOW_S:
             self._slow_at = time.monotonic()
