@@ -14,6 +14,7 @@ import dfslab
 from dfslab.cluster import Cluster
 from dfslab.core.errors import (
     ClusterClosed,
+    DfsError,
     InvalidOption,
     NoSuchReplica,
     TooManyFaults,
@@ -507,8 +508,8 @@ def test_what_is_acknowledged_under_a_nemesis_is_there_whole_when_it_is_over(sta
     cluster = start(n=6, speed=8)
     acknowledged: dict[str, bytes] = {}
 
-    with cluster.nemesis(every_s=1, seed=11) as nemesis:
-        while len(nemesis.actions) < 30 or len(acknowledged) < 10:
+    with cluster.nemesis(every_s=0.8, seed=11) as nemesis:
+        while len(nemesis.actions) < 25 or len(acknowledged) < 10:
             name, data = f"file-{len(acknowledged)}", content(100_000, len(acknowledged))
             try:
                 cluster.upload(data, name=name, ack_replicas=2)
