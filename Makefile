@@ -54,6 +54,7 @@ notebooks: $(READY) ## run every notebook again and keep its outputs
 bench: $(READY) ## the figures: start, idle, memory, recovery
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.pictures
 
 clean: ## remove .venv and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis artifacts dist build

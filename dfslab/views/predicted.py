@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from dfslab.core.faults import fault_periods
 from dfslab.core.history import Table
 from dfslab.core.link_history import LinkHistory
+from dfslab.core.links import LinkTable
 from dfslab.core.options import Options
 from dfslab.core.predict import Prediction, Wires, detection_s, download_between, rate_of, repair_between
 from dfslab.core.setup import Setup
@@ -61,20 +62,31 @@ def predicted_recoveries(
     versions : iterable of str, optional
         Only deaths that cost one of these a copy.
     """
-    links, wanted = LinkHistory(events, setup), None if versions is None else dict.fromkeys(versions)
+    wires, wanted = _WiresThen(events, setup), None if versions is None else dict.fromkeys(versions)
     found = []
     for death in deaths_of(base, events, setup.options.replicas):
         concerned = wanted is None or any(version in wanted for version in death.versions)
         if concerned and death.sources and death.targets:
-            prediction = detection_s(setup.options) + _repair(death, links, setup.options)
+            prediction = detection_s(setup.options) + _repair(death, wires, setup.options)
             if prediction.is_known:
                 found.append(Window.after(death.keeper, death.silent_at, prediction))
     return found
 
 
-def _repair(death: Death, links: LinkHistory, options: Options) -> Prediction:
-    wires = Wires(links.at(death.dead_at))
-    return repair_between(wires, death.sources, death.targets, death.sizes, options=options)
+class _WiresThen:
+    """The wires of each moment, the same object while the links stay the same."""
+
+    def __init__(self, events: Iterable[TraceEvent], setup: Setup) -> None:
+        self._links = LinkHistory(events, setup)
+        self._wires: dict[LinkTable, Wires] = {}
+
+    def at(self, time_s: float) -> Wires:
+        table = self._links.at(time_s)
+        return self._wires.setdefault(table, Wires(table))
+
+
+def _repair(death: Death, wires: _WiresThen, options: Options) -> Prediction:
+    return repair_between(wires.at(death.dead_at), death.sources, death.targets, death.sizes, options=options)
 
 
 def predicted_rates(events: Sequence[TraceEvent], setup: Setup, name: str | None = None) -> dict[int, Prediction]:
@@ -83,15 +95,15 @@ def predicted_rates(events: Sequence[TraceEvent], setup: Setup, name: str | None
     For a number that the trace has downloads of, the widest range and the middle of their predictions;
     for one below that it has none of, that of the newest download with so many of the holders.
     """
-    links = LinkHistory(events, setup)
+    wires = _WiresThen(events, setup)
     moves = [moved for moved in moves_of(events, setup.options.ack_replicas) if _counts(moved, name)]
     predictions: dict[int, list[Prediction]] = {}
     for moved in moves:
-        predictions.setdefault(len(moved.keepers), []).append(_rate(moved, moved.keepers, links, setup.options))
+        predictions.setdefault(len(moved.keepers), []).append(_rate(moved, moved.keepers, wires, setup.options))
     pool = list(dict.fromkeys(keeper for moved in moves for keeper in moved.keepers))
     for count in range(1, max(predictions, default=0)):
         if count not in predictions:
-            predictions[count] = [_rate(moves[-1], pool[:count], links, setup.options)]
+            predictions[count] = [_rate(moves[-1], pool[:count], wires, setup.options)]
     return {count: _together(these) for count, these in sorted(predictions.items()) if these[0].is_known}
 
 
@@ -100,9 +112,9 @@ def _counts(moved: Moved, name: str | None) -> bool:
     return transfer.kind == "download" and transfer.bytes > 0 and (name is None or transfer.file_name == name)
 
 
-def _rate(moved: Moved, holders: Sequence[str], links: LinkHistory, options: Options) -> Prediction:
-    size, wires = moved.transfer.bytes, Wires(links.at(moved.transfer.start_s))
-    return rate_of(size, download_between(wires, moved.client, holders, size, options=options))
+def _rate(moved: Moved, holders: Sequence[str], wires: _WiresThen, options: Options) -> Prediction:
+    size, then = moved.transfer.bytes, wires.at(moved.transfer.start_s)
+    return rate_of(size, download_between(then, moved.client, holders, size, options=options))
 
 
 def _together(these: Sequence[Prediction]) -> Prediction:

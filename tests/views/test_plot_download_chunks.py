@@ -184,3 +184,12 @@ def test_without_downloads_it_says_so() -> None:
 
 def test_numbers_that_have_no_room_are_left_out_and_signs_are_not(story: Story) -> None:
     assert set(texts(story.at(60.0).plots().download_chunks())) == {"✗", "↻", "=", "⊘"}
+
+
+def test_times_late_in_a_trace_are_written_in_full(story: Story) -> None:
+    story.at(5000.0)
+    download(story)
+    ax = story.plots().download_chunks()
+    draw(ax)
+    assert ax.xaxis.get_offset_text().get_text() == ""
+    assert all(float(label.get_text()) >= 4999 for label in ax.get_xticklabels())

@@ -185,3 +185,14 @@ def test_an_action_that_this_version_does_not_know_is_a_line_with_its_name() -> 
     story = Story().at(1.0)
     story.fault("earthquake", "keeper-1")
     assert [fault.label() for fault in faults_of(story.events)] == ["earthquake keeper-1"]
+
+
+def test_of_many_faults_the_edges_are_faint() -> None:
+    story = Story(KEEPERS)
+    for number in range(40):
+        story.at(float(number)).fault("pause", KEEPERS[number % 6])
+        story.at(number + 0.5).fault("resume", KEEPERS[number % 6])
+    ax = shaded(story)
+    (edges,) = (one for one in ax.collections if one.get_label() == "_paused begins")
+    assert len(fault_times(ax, "begins")) == 40
+    assert np.asarray(edges.get_edgecolor())[0, 3] < 0.5

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.links import BURST_S, Link, LinkTable
+from dfslab.core.links import BURST_S, Link, LinkTable, Path
 
 CLIENT, MASTER = "client", "master"
 EARLY, MEAN, LATE = -1, 0, 1
@@ -21,12 +21,14 @@ class Wires:
     Attributes
     ----------
     links : LinkTable
+        Not to be changed from here on: paths are looked up once.
     machine_mb_s : float or None
         What one node moves in one direction without a limit; None: not known.
     """
 
     links: LinkTable = field(default_factory=LinkTable)
     machine_mb_s: float | None = None
+    _paths: dict[tuple[str, str], Path] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, nodes: dict[str, Link], machine_mb_s: float | None = None) -> Wires:
@@ -49,7 +51,7 @@ class Wires:
 
     def delay(self, a: str, b: str, when: int = MEAN) -> float:
         """Return the seconds that a message takes from one node to another."""
-        path = self.links.path(a, b)
+        path = self._path(a, b)
         return max(0.0, path.delay_s + when * path.jitter_s)
 
     def round_trip(self, a: str, b: str, when: int = MEAN) -> float:
@@ -58,7 +60,13 @@ class Wires:
 
     def loss(self, a: str, b: str) -> float:
         """Return the chance that a request between two nodes breaks off."""
-        return self.links.path(a, b).loss
+        return self._path(a, b).loss
+
+    def _path(self, a: str, b: str) -> Path:
+        path = self._paths.get((a, b))
+        if path is None:
+            path = self._paths[a, b] = self.links.path(a, b)
+        return path
 
     def burst(self, *nodes: str) -> float:
         """Return how much of a flow's time is already saved up in idle buckets: nothing where the machine is the limit.

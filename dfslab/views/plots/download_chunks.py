@@ -19,7 +19,7 @@ from dfslab.core.setup import Setup
 from dfslab.core.trace import TraceEvent
 from dfslab.views.downloads import ChunkRequest, DownloadStory, choose, fold_downloads
 from dfslab.views.plots.fault_bands import shade_faults
-from dfslab.views.plots.time_axis import TIME
+from dfslab.views.plots.time_axis import TIME, never_as_offset
 from dfslab.views.snapshot import in_natural_order
 from dfslab.views.style import (
     FAINT,
@@ -111,6 +111,7 @@ def _show(ax: Axes, story: DownloadStory, lanes: Sequence[str], now: float) -> N
     start = _start(story)
     end = max([_end(story, now), start + 1e-3, *(request.end_s for request in story.requests)])
     pad = 0.02 * (end - start)
+    never_as_offset(ax)
     ax.set_xlim(start - pad, end + pad)
     count = max(len(lanes), 1)
     ax.set_ylim(count - 0.5, count - 0.5 - count / (1.0 - RATE_SHARE))

@@ -46,6 +46,8 @@ LANE_POINTS = 11.0
 CHARACTER_POINTS = 0.54 * FONT_SIZE
 CLOSE_POINTS = 4.0
 FEW = 8
+MANY = 30
+"""Of more faults, edges are fainter, so that data can be seen between them."""
 
 
 @dataclass
@@ -133,11 +135,12 @@ def _assign_lanes(marks: Sequence[_Mark], lanes: int) -> None:
 
 def _draw_edges(ax: Axes, marks: Sequence[_Mark]) -> None:
     """Draw a strong line where a fault begins and a faint one where it ends, all of one kind at once."""
+    strong = 1.0 if len(marks) <= MANY else 0.45
     for what in dict.fromkeys(mark.fault.what for mark in marks):
         look, these = look_of(what), [mark.fault for mark in marks if mark.fault.what == what]
         begins = [start for fault in these for start in [fault.start_s, *(start for start, _ in fault.spans)]]
         ends = [end for fault in these for _, end in fault.spans if math.isfinite(end)]
-        for times, width, alpha in ((begins, 1.2, 1.0), (ends, 0.9, 0.6)):
+        for times, width, alpha in ((begins, 1.2 * strong, strong), (ends, 0.9 * strong, 0.6 * strong)):
             lines = LineCollection(
                 [[(time_s, 0), (time_s, 1)] for time_s in dict.fromkeys(times)],
                 transform=ax.get_xaxis_transform(),
@@ -145,7 +148,7 @@ def _draw_edges(ax: Axes, marks: Sequence[_Mark]) -> None:
                 linestyles=[look.dashes],
                 linewidths=width,
                 zorder=1.5,
-                label=f"_{what} {'begins' if alpha == 1.0 else 'ends'}",
+                label=f"_{what} {'begins' if times is begins else 'ends'}",
             )
             ax.add_collection(lines, autolim=False)
 

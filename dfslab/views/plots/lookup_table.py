@@ -17,7 +17,7 @@ from matplotlib.transforms import Transform
 
 from dfslab.core.history import FileRow, Table
 from dfslab.core.trace import TraceEvent
-from dfslab.views.plots.replica_looks import COPYING, DROPPING, LOOKS, NONE, code_of
+from dfslab.views.plots.replica_looks import COPYING, DROPPING, LOOKS, NONE, VALID, code_of
 from dfslab.views.snapshot import current_files, in_natural_order, is_alive, live_holders
 from dfslab.views.style import (
     INK,
@@ -93,6 +93,7 @@ def _codes(
 
 
 def _draw_cells(ax: Axes, codes: npt.NDArray[np.int64]) -> None:
+    """Draw the cells and their signs; in rows too low to read, only signs of what is not simply valid."""
     rows, columns = codes.shape
     ax.pcolormesh(
         np.arange(columns + 1) - 0.5,
@@ -105,12 +106,11 @@ def _draw_cells(ax: Axes, codes: npt.NDArray[np.int64]) -> None:
         linewidth=min(1.5, 0.1 * _row_points(ax, rows)),
     )
     size = _text_size(ax, rows)
-    if size < SMALLEST_POINTS:
-        return
+    plain = (NONE, VALID) if size < SMALLEST_POINTS else (NONE,)
     for (row, column), code in np.ndenumerate(codes):
-        look = LOOKS[code]
-        if look.sign:
-            _write(ax, column, row, look.sign, size, color=look.ink, family=SIGN_FONT, weight="bold")
+        if code not in plain:
+            look, large = LOOKS[code], max(size, SMALLEST_POINTS)
+            _write(ax, column, row, look.sign, large, color=look.ink, family=SIGN_FONT, weight="bold")
 
 
 def _draw_live_copies(ax: Axes, table: Table, files: Sequence[FileRow], column: int, replicas: int) -> None:
