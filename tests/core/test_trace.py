@@ -252,6 +252,20 @@ def test_a_past_moment_of_a_long_trace_takes_a_fold_of_one_run_of_events() -> No
     assert folds.count <= SEGMENT_EVENTS
 
 
+def test_the_tables_that_are_kept_have_no_more_entries_than_there_are_events() -> None:
+    """Memory stays bounded by the events, however many files there are."""
+    tracer, trace = Tracer("master", "1"), Trace(capacity=30_000)
+    for number in range(3_000):
+        trace.append(
+            tracer.event(Kind.FILE_COMMITTED, 0.0, file_name=f"{number}", version=f"v{number}", created_at=0.0)
+        )
+    for number in range(60_000):
+        trace.append(tracer.event(Kind.SCAN, float(number)))
+
+    assert len(trace._segments) >= 5
+    assert sum(segment.before.size for segment in trace._segments) <= 1.2 * len(trace)
+
+
 class Counted:
     """Counts its calls."""
 
