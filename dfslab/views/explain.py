@@ -81,7 +81,8 @@ class Explanation:
         )
         table = f"<table style='margin:4px 0;border:0;color:inherit;font-size:inherit'><tbody>{rows}</tbody></table>"
         body = table if self.steps else ""
-        return f"<div class='dfs-explanation' style='font-size:90%;line-height:1.4'><b>{escape(self.answer)}</b>{body}</div>"
+        style = "font-size:90%;line-height:1.4"
+        return f"<div class='dfs-explanation' style='{style}'><b>{escape(self.answer)}</b>{body}</div>"
 
 
 def explain(source: Source, keeper: str | int, file_name: str) -> Explanation:
