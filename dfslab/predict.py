@@ -5,8 +5,15 @@
 >>> three = dfslab.predict.download_rate_mb_s(600_000_000, holders=[twenty] * 3)
 >>> round(three.typical), 59 in three
 (60, True)
+
+The settings of a running cluster are in `cluster.setup.options`, at its speed; others are made with
+`Options`.
+
+>>> round(dfslab.predict.detection_s(dfslab.predict.Options(heartbeat_timeout_s=5)).typical, 2)
+4.55
 """
 
+from dfslab.core.options import Options
 from dfslab.core.predict import (
     RATE_TOLERANCE,
     SLACK_S,
@@ -24,6 +31,7 @@ from dfslab.core.predict import (
 __all__ = [
     "RATE_TOLERANCE",
     "SLACK_S",
+    "Options",
     "Prediction",
     "detection_s",
     "download_rate_mb_s",

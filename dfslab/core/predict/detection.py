@@ -38,9 +38,10 @@ def detection_s(options: Options | None = None, *, slack_s: float = SLACK_S) -> 
     The delay of the link drops out: a heartbeat that is still under way when its sender dies never
     arrives, so that φ counts from the arrival of the last one that did.
 
-    Source: the fixed timeout of HDFS and GFS (Ghemawat et al., SOSP 2003, §2.3: heartbeats); Chen, Toueg
-    & Aguilera, "On the quality of service of failure detectors", IEEE Trans. Computers 51(5), 2002:
-    a heartbeat detector's detection time is bounded by interval and timeout.
+    Source: heartbeats as in GFS (Ghemawat et al., SOSP 2003, §2.3), a fixed timeout as in HDFS (Shvachko
+    et al., "The Hadoop distributed file system", MSST 2010); Chen, Toueg & Aguilera, "On the quality of
+    service of failure detectors", IEEE Trans. Computers 51(5), 2002, define the detection time and
+    study how interval and timeout decide it.
 
     Examples
     --------

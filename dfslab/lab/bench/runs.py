@@ -83,7 +83,8 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
 class Runs(pd.DataFrame):
     """The runs of a benchmark, one row each; a DataFrame in all other respects.
 
-    Selecting rows keeps it one, so that ``runs[runs.size_mb == 64].plot()`` works.
+    Selecting rows keeps it one, so that ``runs[runs.size_mb == 64].plot()`` works; what pandas itself
+    would plot is at ``pandas.DataFrame(runs).plot``.
     """
 
     @property
