@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from matplotlib import pyplot
+from matplotlib.collections import PolyCollection
 
 from dfslab.core.errors import InvalidOption
 from dfslab.lab.bench.runs import COLUMNS, Runs, runs_of
@@ -112,6 +113,8 @@ def test_schedulers_are_drawn_in_seconds_with_their_predicted_rates_turned_aroun
 
     predicted = [line for line in ax.lines if len(line.get_xdata()) == 2 and line.get_linestyle() == "--"]  # type: ignore[arg-type]
     assert [list(line.get_ydata()) for line in predicted] == [[64 / 20] * 2] * 2  # type: ignore[arg-type]
+    ranges = [one.get_paths()[0].get_extents() for one in ax.collections if isinstance(one, PolyCollection)]
+    assert [(box.y0, box.y1) for box in ranges] == [pytest.approx((64 / 21, 64 / 18))] * 2
     assert [label.get_text() for label in ax.get_xticklabels()] == ["a\n(n=1)", "b\n(n=1)"]
 
 

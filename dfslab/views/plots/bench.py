@@ -24,7 +24,7 @@ from dfslab.views.style import (
 )
 
 DASHES = (0, (4, 2))
-MARKERS = ("D", "s", "^", "o", "v", "P", "X")
+MARKERS = ("D", "s", "^", "v", "P", "X")  # one less than there are colours: no two of the first 42 groups look alike
 WIDTH = 0.56
 """Of what all groups at one place of the x axis take up."""
 
@@ -134,13 +134,18 @@ def _order(group: pd.DataFrame, names: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _words(values: Sequence[Hashable], names: Sequence[str], picture: Picture) -> str:
-    return "; ".join(picture.settings[name].format(value) for name, value in zip(names, values, strict=True))
+    return ", ".join(_setting(name, value, picture) for name, value in zip(names, values, strict=True))
+
+
+def _setting(name: str, value: Any, picture: Picture) -> str:
+    """Return a setting in words. A scheduler may have any name."""
+    return picture.settings[name].format(label_of(value) if name == "scheduler" else value)
 
 
 def _constant(runs: pd.DataFrame, picture: Picture) -> str:
     """Return the settings that all runs have in common, one a line."""
     names = [name for name in picture.settings if runs[name].nunique() == 1]
-    return "\n".join(label_of(picture.settings[name].format(runs[name].iloc[0])) for name in names)
+    return "\n".join(_setting(name, runs[name].iloc[0], picture) for name in names)
 
 
 def _places(x: pd.Series[Any]) -> dict[Any, float]:
@@ -239,7 +244,7 @@ def _legend(runs: pd.DataFrame, picture: Picture, groups: Sequence[tuple[str, pd
     handles: list[Any] = []
     for number, (name, _) in enumerate(groups if several else []):
         ink, marker = LINE_COLOURS[number % len(LINE_COLOURS)], MARKERS[number % len(MARKERS)]
-        handles.append(Line2D([], [], color=ink, marker=marker, linestyle=style, label=label_of(name)))
+        handles.append(Line2D([], [], color=ink, marker=marker, linestyle=style, label=name))
     if not several:
         handles.append(Line2D([], [], color=colour, marker=MARKERS[0], linestyle=style, label="median"))
     handles += [
