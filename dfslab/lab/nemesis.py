@@ -46,10 +46,17 @@ class Nemesis(Background):
                 self._steps.append(Step(round((time.monotonic() - started) * speed, 3), move))
 
     def _is_done(self, move: Action, standing: Standing) -> bool:
-        """Do something; return False when somebody else did something meanwhile that stands in its way."""
+        """Do something; return False when it is not to be done any more.
+
+        The guard also counts damage that is not made up for yet, which the mind takes for mended; and
+        somebody else may have done something since it looked.
+        """
         try:
             self._lab.perform(move, force=self._force)
-        except (TooManyFaults, WrongState):
+        except TooManyFaults:
+            self._mind.refused(move)
+            return False
+        except WrongState:
             if self._lab._standing() == standing:
                 raise
             self._mind.refused(move)

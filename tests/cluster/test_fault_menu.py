@@ -549,6 +549,16 @@ def test_a_nemesis_that_meets_an_error_raises_it_when_it_is_stopped(
     nemesis.stop()
 
 
+def test_a_nemesis_spares_the_others_while_damage_is_not_made_up_for(cluster: Cluster) -> None:
+    stored(cluster, 10_000)
+    damaged = {str(cluster.corrupt("clip", keeper)) for keeper in cluster.stat("clip").holders[:2]}
+
+    with cluster.nemesis(["pause"], every_s=0.1, seed=1) as nemesis:
+        wait_for(cluster, lambda: len(nemesis.actions) >= 10)
+
+    assert {step.action.arguments["keeper"] for step in nemesis.actions} == damaged
+
+
 def test_a_nemesis_lets_somebody_elses_hand_go_first(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between its look and its deed another pauses the same keeper."""
     pause = cluster.pause
