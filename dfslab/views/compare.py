@@ -23,7 +23,17 @@ from dfslab.core.predict import (
 )
 from dfslab.core.setup import Setup
 from dfslab.core.trace import TraceEvent
-from dfslab.views.observations import Death, Moved, Use, deaths_of, is_disturbed, mark_shared, moves_of, uses_of
+from dfslab.views.observations import (
+    Connections,
+    Death,
+    Moved,
+    Use,
+    deaths_of,
+    is_disturbed,
+    mark_shared,
+    moves_of,
+    uses_of,
+)
 
 COMPARISON = {
     "quantity": "string",
@@ -129,7 +139,7 @@ class _Comparing:
         self._deaths = deaths_of(base, events, setup.options.replicas)
         self._moves = moves_of(events, setup.options.ack_replicas)
         self._links, self._periods = LinkHistory(events, setup), fault_periods(events)
-        self._uses = uses_of(events)
+        self._uses, self._connections = uses_of(events), Connections(events)
         self._repairs = {id(death): _repair_use(death) for death in self._deaths if death.repaired_at is not None}
         mark_shared([*self._uses.values(), *self._repairs.values()], self._links)
 
@@ -153,9 +163,8 @@ class _Comparing:
         return Observation("recovery", death.keeper, start_s, use.end_s - start_s, predicted)
 
     def _predicted_recovery(self, death: Death) -> Prediction:
-        repair = repair_between(
-            self._wires(death.dead_at), death.sources, death.targets, death.sizes, options=self._options
-        )
+        wires = Wires(self._links.at(death.dead_at), self._machine_mb_s)
+        repair = repair_between(wires, death.sources, death.targets, death.sizes, options=self._options)
         return detection_s(self._options) + repair
 
     def _transfer(self, moved: Moved) -> Observation:
@@ -168,16 +177,15 @@ class _Comparing:
         return Observation(transfer.kind, transfer.file_name, transfer.start_s, transfer.seconds, predicted)
 
     def _predicted_transfer(self, moved: Moved) -> Prediction:
-        wires, size = self._wires(moved.transfer.start_s), moved.transfer.bytes
+        start_s, size = moved.transfer.start_s, moved.transfer.bytes
+        kept = frozenset(self._connections.at(start_s, moved.client, moved.keepers))
+        wires = Wires(self._links.at(start_s), self._machine_mb_s, kept)
         if moved.transfer.kind == "download":
             return download_between(wires, moved.client, moved.keepers, size, options=self._options)
         if len(moved.keepers) < moved.ack_replicas:
             return unknown()
         keepers = moved.keepers[: self._options.replicas]
         return upload_between(wires, moved.client, keepers, size, moved.ack_replicas, options=self._options)
-
-    def _wires(self, time_s: float) -> Wires:
-        return Wires(self._links.at(time_s), self._machine_mb_s)
 
     def _master_disturbed(self, death: Death, end_s: float) -> bool:
         """Return True when something else touched the master than what cut the keeper off from it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,8 @@ from dfslab.views.transfers import Transfer, fold_transfers
 
 SILENT = ("dead", "paused", "heartbeats dropped")
 """Faults that keep a keeper's heartbeats from the master; a partition may, too."""
+CONNECTION_RESTS_S = 60.0
+"""How long a keeper leaves a connection open on which nothing is asked."""
 
 
 @dataclass
@@ -232,3 +235,41 @@ def is_disturbed(periods: Iterable[FaultPeriod], nodes: Sequence[str], start_s: 
 def _touched(period: FaultPeriod) -> list[str]:
     detail = period.detail
     return [period.node, str(detail.get("other") or ""), *detail.get("a", ()), *detail.get("b", ())]
+
+
+class Connections:
+    """Which data connections rest from earlier transfers, for a later one to go on with."""
+
+    def __init__(self, events: Sequence[TraceEvent]) -> None:
+        self._used: dict[tuple[str, str], list[float]] = {}  # when transfers between caller and keeper were done
+        self._began: dict[str, list[float]] = {}  # when a node's process began, and had no connections
+        for row in fold_transfers(events):
+            if row.state == "done":
+                for pair in _callers(row):
+                    self._used.setdefault(pair, []).append(row.end_s)
+        for event in events:
+            if event.kind is Kind.FAULT and event.detail.get("action") in ("kill", "restart"):
+                self._began.setdefault(event.peer, []).append(event.time_s)
+        for times in self._used.values():
+            times.sort()
+
+    def at(self, time_s: float, caller: str, keepers: Sequence[str]) -> list[tuple[str, str]]:
+        """Return the pairs, of a caller and a keeper or of two keepers, that have one at a moment."""
+        pairs = [(caller, keeper) for keeper in keepers]
+        pairs += [(one, other) for one in keepers for other in keepers if one != other]
+        return [pair for pair in pairs if self._rests(pair, time_s)]
+
+    def _rests(self, pair: tuple[str, str], time_s: float) -> bool:
+        used = self._used.get(pair, [])
+        count = bisect.bisect_right(used, time_s)
+        if not count or time_s - used[count - 1] >= CONNECTION_RESTS_S:
+            return False
+        since = used[count - 1]
+        return not any(since <= began <= time_s for node in pair for began in self._began.get(node, ()))
+
+
+def _callers(row: Transfer) -> list[tuple[str, str]]:
+    """Return who called whose data port in a transfer."""
+    if row.kind == "download":
+        return [(row.target, keeper) for keeper in row.served]
+    return [(row.source, row.target) if row.kind == "upload" else (row.target, row.source)]

@@ -37,7 +37,7 @@ def test_real_servers_do_as_was_predicted_and_never_better(tmp_path: Path) -> No
     assert list(frame.quantity) == ["upload"] * 2 + ["download"] * 4 + ["detection", "recovery"]
     assert frame.predicted.notna().all()
     assert (frame.observed >= frame.predicted_low - 0.001).all(), frame
-    assert frame.relative_error.abs().median() < 0.15, frame
+    assert frame.relative_error.abs().median() < 0.3, frame
     assert frame.within.mean() > 0.5, "a machine that does other things as well may make some of them late"
     slowest = of(frame, "download").observed
     assert slowest.iloc[3] > 0.35, "the client's own 10 MB/s, which the trace says it had by then"

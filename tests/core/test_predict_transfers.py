@@ -241,6 +241,18 @@ def test_an_upload_counts_its_messages() -> None:
     assert delayed.low - near.low == pytest.approx(0.08)  # the connection may have been kept
 
 
+def test_connections_that_rest_from_before_save_the_handshakes() -> None:
+    far = replace(TEN, delay_ms=50)
+
+    new, kept = (download_s(MB, [far], connected=connected) for connected in (False, True))
+    assert new.typical - kept.typical == pytest.approx(0.1)
+    assert (new.low, new.high) == (kept.low, kept.high)
+
+    new, kept = (upload_s(MB, 2, keepers=[far] * 3, connected=connected) for connected in (False, True))
+    assert new.typical - kept.typical == pytest.approx(0.1 + 0.2)
+    assert (new.low, new.high) == (kept.low, kept.high)
+
+
 @given(clients, holder_lists, st.integers(1, 3), byte_counts, st.floats(1, 10), st.sampled_from(["eager", "scan"]))
 def test_the_bounds_of_an_upload_are_ordered_and_faster_links_never_make_it_longer(
     client: Link, keepers: list[Link], ack: int, size: int, factor: float, mode: str

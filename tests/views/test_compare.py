@@ -13,8 +13,10 @@ from dfslab.core.links import Link
 from dfslab.core.predict import detection_s, download_s, recovery_s, upload_s
 from dfslab.core.setup import Setup
 from dfslab.core.trace import Kind
+from dfslab.runtime.data_server import IDLE_TIMEOUT_S
 from dfslab.views.compare import COMPARISON
 from dfslab.views.looking import Looking
+from dfslab.views.observations import CONNECTION_RESTS_S
 
 from .story import MB, Story
 
@@ -183,6 +185,28 @@ def test_a_keeper_that_comes_back_with_its_copies_was_not_repaired() -> None:
     story.at(14.0).record("v1", "keeper-4")
 
     assert list(compared(story).quantity) == ["detection"]
+
+
+def test_a_connection_that_rests_from_an_earlier_transfer_saves_the_handshake() -> None:
+    """For a minute, and until one of its ends begins anew."""
+    far = Link(rate_mb_s=20, delay_ms=50)
+    story = Story(KEEPERS)
+    for wait_s in (0.0, 30.0, 61.0):
+        story.at(story.now + wait_s)
+        download(story, 1.5, "keeper-1")
+    story.fault("kill", "keeper-1")
+    story.at(story.now + 0.1).fault("restart", "keeper-1")
+    story.at(story.now + 1.0)
+    download(story, 1.5, "keeper-1")
+
+    first, again, much_later, after_restart = compared(story, link=far).predicted
+
+    assert first - again == pytest.approx(0.1)
+    assert (much_later, after_restart) == (first, first)
+
+
+def test_a_connection_rests_as_long_as_a_keeper_leaves_it() -> None:
+    assert CONNECTION_RESTS_S == IDLE_TIMEOUT_S
 
 
 # -- when there is no prediction ----------------------------------------------------------------

@@ -35,6 +35,7 @@ def download_s(
     options: Options | None = None,
     machine_mb_s: float | None = None,
     hedged: bool = True,
+    connected: bool = False,
     slack_s: float = SLACK_S,
 ) -> Prediction:
     """Predict how long a parallel download takes.
@@ -52,6 +53,8 @@ def download_s(
         The rate of a node whose link sets no limit; where neither says, the prediction is NaN.
     hedged : bool
         Whether the chunk scheduler asks twice for a late chunk, as "work-stealing" does.
+    connected : bool
+        Whether the client has fetched from these holders in the last minute: no handshakes, typically.
     slack_s : float
         What a busy machine may add.
 
@@ -96,7 +99,7 @@ def download_s(
     """
     check_some("holders", holders)
     nodes = {CLIENT: client or Link(), MASTER: master or Link(), **named(holders, "holders")}
-    wires = Wires.of(nodes, check_machine(machine_mb_s))
+    wires = Wires.of(nodes, check_machine(machine_mb_s), connected=connected)
     return download_between(wires, CLIENT, list(nodes)[2:], size_bytes, options=options, hedged=hedged, slack_s=slack_s)
 
 
@@ -109,6 +112,7 @@ def download_rate_mb_s(
     options: Options | None = None,
     machine_mb_s: float | None = None,
     hedged: bool = True,
+    connected: bool = False,
     slack_s: float = SLACK_S,
 ) -> Prediction:
     """Predict the rate of a parallel download, the file's size over `download_s`, which has the parameters.
@@ -132,6 +136,7 @@ def download_rate_mb_s(
         options=options,
         machine_mb_s=machine_mb_s,
         hedged=hedged,
+        connected=connected,
         slack_s=slack_s,
     )
     return rate_of(size_bytes, seconds)
@@ -182,7 +187,7 @@ class _Lanes:
         self._rates = [wires.rate(client, holder) for holder in holders]
         self._trips = [wires.round_trip(client, holder, when) for holder in holders]
         self._bursts = [wires.burst(client, holder) for holder in holders]
-        self._handshakes = [0.0 if when == EARLY else trip for trip in self._trips]  # at best, a connection was kept
+        self._handshakes = [wires.handshake(client, holder, when) for holder in holders]
         self._gaps = [max(0.0, trip - burst) for trip, burst in zip(self._trips, self._bursts, strict=True)]
 
     @property

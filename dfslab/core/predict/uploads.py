@@ -29,6 +29,7 @@ def upload_s(
     master: Link | None = None,
     options: Options | None = None,
     machine_mb_s: float | None = None,
+    connected: bool = False,
     slack_s: float = SLACK_S,
 ) -> Prediction:
     """Predict how long an upload takes until the client hears "success".
@@ -46,6 +47,8 @@ def upload_s(
         `replicas`, `repair` and `copies_per_keeper` say how many copies are made at once.
     machine_mb_s : float, optional
         The rate of a node whose link sets no limit; where neither says, the prediction is NaN.
+    connected : bool
+        Whether all of them had transfers with each other in the last minute: no handshakes, typically.
     slack_s : float
         What a busy machine and its disk may add, for each copy waited for.
 
@@ -94,7 +97,7 @@ def upload_s(
     check_some("keepers", keepers)
     nodes = {CLIENT: client or Link(), MASTER: master or Link(), **named(keepers, "keepers")}
     return upload_between(
-        Wires.of(nodes, check_machine(machine_mb_s)),
+        Wires.of(nodes, check_machine(machine_mb_s), connected=connected),
         CLIENT,
         list(nodes)[2:],
         size_bytes,
@@ -161,9 +164,9 @@ class _Upload:
     def _send_s(self, when: int) -> float:
         """From the slot until the first copy is recorded."""
         wires, client, first = self._wires, self._client, self._first
-        trips = (0 if when == EARLY else 2) + 3
+        sent = wires.handshake(client, first, when) + 3 * wires.delay(client, first, when)
         move = self._move_s(wires.rate(client, first), wires.burst(client, first), when)
-        return trips * wires.delay(client, first, when) + move + wires.delay(first, MASTER, when)
+        return sent + move + wires.delay(first, MASTER, when)
 
     def _asked_s(self, when: int) -> float:
         """From the record of the first copy until the client, which hears of it, has asked for the acknowledgement."""
@@ -188,8 +191,8 @@ class _Upload:
     def _copy_s(self, target: str, rate: float, when: int) -> float:
         wires, first = self._wires, self._first
         told = wires.delay(MASTER, target, when) + wires.delay(target, MASTER, when)
-        trips = (2 if when == EARLY else 4) * wires.delay(first, target, when)
-        return told + trips + self._move_s(rate, wires.burst(first, target), when)
+        asked = wires.handshake(target, first, when) + wires.round_trip(target, first, when)
+        return told + asked + self._move_s(rate, wires.burst(first, target), when)
 
     def _move_s(self, rate: float, burst: float, when: int) -> float:
         if math.isinf(rate):

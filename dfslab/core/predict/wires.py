@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from dfslab.core.errors import InvalidOption
@@ -24,21 +25,24 @@ class Wires:
         Not to be changed from here on: paths are looked up once.
     machine_mb_s : float or None
         What one node moves in one direction without a limit; None: not known.
+    kept : collection of (str, str)
+        Who has a connection to whose data port that rests from an earlier transfer.
     """
 
     links: LinkTable = field(default_factory=LinkTable)
     machine_mb_s: float | None = None
+    kept: Collection[tuple[str, str]] = frozenset()
     _paths: dict[tuple[str, str], Path] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
-    def of(cls, nodes: dict[str, Link], machine_mb_s: float | None = None) -> Wires:
-        """Return the wires between nodes with these links."""
+    def of(cls, nodes: dict[str, Link], machine_mb_s: float | None = None, *, connected: bool = False) -> Wires:
+        """Return the wires between nodes with these links, `connected` or not by earlier transfers."""
         links = LinkTable()
         for node, link in nodes.items():
             if not isinstance(link, Link):
                 raise InvalidOption(option=node, value=repr(link), reason="it must be a dfslab.Link(...)")
             links.set_link(node, link)
-        return cls(links, machine_mb_s)
+        return cls(links, machine_mb_s, frozenset(itertools.product(nodes, nodes)) if connected else frozenset())
 
     def rate(self, *nodes: str) -> float:
         """Return the rate in bytes/s of a flow that has these nodes' cards to itself; infinite where nothing limits it.
@@ -57,6 +61,12 @@ class Wires:
     def round_trip(self, a: str, b: str, when: int = MEAN) -> float:
         """Return the seconds that a message and its answer take."""
         return 2 * self.delay(a, b, when)
+
+    def handshake(self, caller: str, keeper: str, when: int = MEAN) -> float:
+        """Return the seconds until a connection is there: none if one rests from before, which at best is always so."""
+        if when == EARLY or (when == MEAN and (caller, keeper) in self.kept):
+            return 0.0
+        return self.round_trip(caller, keeper, when)
 
     def loss(self, a: str, b: str) -> float:
         """Return the chance that a request between two nodes breaks off."""

@@ -251,7 +251,9 @@ def _download(cluster: Cluster, setting: Setting, folder: str) -> dict[str, floa
     # A policy may remember things: each run works on a copy of its own.
     done = cluster.download(setting.name, folder, scheduler=copy.deepcopy(setting.policy), holders=setting.holders)
     size = int(setting.size_mb * MB)
-    predicted = download_rate_mb_s(size, setting.links[: setting.holders], setting.client, hedged=setting.is_hedged)
+    predicted = download_rate_mb_s(
+        size, setting.links[: setting.holders], setting.client, hedged=setting.is_hedged, connected=True
+    )
     return {
         "seconds": done.seconds,
         "rate_mb_s": done.throughput_mb_s,
