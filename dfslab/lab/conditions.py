@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from dfslab.core.faults import CLIENT, MASTER
+from dfslab.core.faults import MASTER
 from dfslab.core.guard import Cut, Standing
 from dfslab.core.history import Table
 from dfslab.core.links import Link
@@ -79,9 +79,8 @@ class Conditions(Running):
         dead = [name for name in keepers if states[name] is NodeState.KILLED]
         if self._nodes.master_state is NodeState.KILLED:
             dead.append(MASTER)
-        links = [
-            (node, "") for node in (CLIENT, *keepers, MASTER) if self._network.link(node) != self._first_link(node)
-        ]
+        nodes = (*self._clients, *keepers, MASTER)
+        links = [(node, "") for node in nodes if self._network.link(node) != self._first_link(node)]
         return Standing(
             keepers=keepers,
             dead=tuple(dead),
@@ -96,7 +95,7 @@ class Conditions(Running):
 
     def _first_link(self, node: str) -> Link:
         """Return the link that a node had at the start."""
-        return Link() if node in (CLIENT, MASTER) else self.setup.link
+        return Link() if node == MASTER or node in self._clients else self.setup.link
 
     def _corrupt_keepers(self) -> tuple[str, ...]:
         """Return who has a damaged replica that matters: its file is there, and short of good copies."""

@@ -217,7 +217,7 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
         from dfslab.lab.playing import Playing, check_nodes  # with the first scenario, not with `import dfslab`
 
         steps = scenario if isinstance(scenario, Scenario) else Scenario(scenario)
-        check_nodes(steps, list(self._nodes.states()))
+        check_nodes(steps, list(self._nodes.states()), list(self._clients))
         playing = Playing(self, steps, force=force)
         self._launch(playing)
         if wait:

@@ -9,12 +9,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from dfslab.client import Download
+from dfslab.client import Client, Download
 from dfslab.client.progress import ProgressArgument
 from dfslab.client.source import Uploadable
+from dfslab.core.errors import InvalidOption
+from dfslab.core.faults import MASTER
 from dfslab.core.model import FileInfo
 from dfslab.core.names import check_name
+from dfslab.lab.plan import check_cluster_name
 from dfslab.lab.running import Running
+
+RESERVED = (MASTER, "lab", "trace")
+"""Nodes that the trace knows besides keepers and clients."""
 
 
 class Files(Running):
@@ -53,6 +59,40 @@ class Files(Running):
             with _removed_if_empty(folder):
                 return self._client.download(name, folder, scheduler=scheduler, progress=progress, holders=holders)
         return self._client.download(name, to, scheduler=scheduler, progress=progress, holders=holders)
+
+    def client(self, name: str) -> Client:
+        """Return one more client of this cluster, with a network card and lines in the trace of its own.
+
+        `set_link`, `partition` and the pictures know it by its name. It ends with the cluster.
+
+        Parameters
+        ----------
+        name : str
+            The same client is returned for the same name; "client" is the cluster's own.
+
+        Raises
+        ------
+        InvalidOption
+            The name is not made of letters, digits, '-', '_' and '.', or another node has it.
+
+        Examples
+        --------
+        >>> import dfslab
+        >>> with dfslab.cluster.start(n=3, name="second-client-example") as cluster:
+        ...     reader = cluster.client("reader")
+        ...     _ = cluster.set_link("reader", rate_mb_s=5)
+        ...     _ = cluster.upload(b"hello", name="greeting.txt")
+        ...     reader.stat("greeting.txt").size
+        5
+        """
+        self._check_open()
+        check_cluster_name(name)
+        if name in RESERVED or name.startswith("keeper-"):
+            raise InvalidOption(option="name", value=repr(name), reason="a node of the cluster has that name")
+        with self._clients_lock:
+            if name not in self._clients:
+                self._clients[name] = self._make_client(name)
+            return self._clients[name]
 
     def stat(self, name: str) -> FileInfo:
         """Return what the master knows of a file, or raise NoSuchFile."""

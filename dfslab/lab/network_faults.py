@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from dfslab.core.errors import InvalidOption, WrongState
-from dfslab.core.faults import CLIENT, MASTER
+from dfslab.core.faults import MASTER
 from dfslab.core.guard import Cut
 from dfslab.core.links import Link, joined
 from dfslab.core.options import check_positive
@@ -48,7 +48,7 @@ class NetworkFaults(Conditions):
         Parameters
         ----------
         a, b : node or list of nodes
-            Keepers by name or number, "master", "client".
+            Keepers by name or number, "master", "client" and other clients by their names.
         one_way : bool
             Only what goes from `a` to `b` is lost; what goes back arrives.
         recovery_timeout_s : float
@@ -131,7 +131,7 @@ class NetworkFaults(Conditions):
         Parameters
         ----------
         node : str or int
-            A keeper by name or number, "client" or "master".
+            A keeper by name or number, "master", "client" or another client by its name.
         other : str or int, optional
             Then it is about the way between these two, in both directions, in place of the delay and
             loss of both their links. A rate belongs to a node, not to a pair.
@@ -224,7 +224,7 @@ class NetworkFaults(Conditions):
         from dfslab.views import tables
 
         standing = self._standing()
-        nodes = [(node, "", self._network.link(node)) for node in (*standing.keepers, MASTER, CLIENT)]
+        nodes = [(node, "", self._network.link(node)) for node in (*standing.keepers, MASTER, *self._clients)]
         pairs = [(a, b, self._network.pair(a, b) or Link()) for a, b in list(self._pairs)]
         return tables.links((a, b, link, (a, b) in standing.links) for a, b, link in [*nodes, *pairs])
 
@@ -272,8 +272,9 @@ class NetworkFaults(Conditions):
     # -- names --------------------------------------------------------------------------------
 
     def _node(self, node: str | int) -> str:
-        """Return the name of a keeper, "master" or "client"; raise UnknownKeeper or WrongState."""
-        return node if isinstance(node, str) and node in (CLIENT, MASTER) else self._keeper(node)
+        """Return the name of a keeper, "master" or a client; raise UnknownKeeper or WrongState."""
+        is_other = isinstance(node, str) and (node == MASTER or node in self._clients)
+        return str(node) if is_other else self._keeper(node)
 
     def _keeper(self, keeper: str | int) -> str:
         name = self._nodes.name_of(keeper)

@@ -90,7 +90,7 @@ class Playing(Background):
         return f"<dfslab scenario, {state}: {self.done} of {len(self.scenario)} steps done>"
 
 
-def check_nodes(scenario: Scenario, keepers: Sequence[str]) -> None:
+def check_nodes(scenario: Scenario, keepers: Sequence[str], clients: Sequence[str] = (CLIENT,)) -> None:
     """Refuse a scenario that names a keeper which there is not, and which it does not add itself.
 
     Raises
@@ -100,7 +100,8 @@ def check_nodes(scenario: Scenario, keepers: Sequence[str]) -> None:
     """
     numbers = [int(name.rpartition("-")[2]) for name in keepers]
     highest = max(numbers, default=0)
-    known = dict.fromkeys((*keepers, MASTER, CLIENT))
+    others = (MASTER, *clients)
+    known = dict.fromkeys((*keepers, *others))
     for index, step in enumerate(scenario):
         if step.action.kind == "add_keeper":
             highest += 1
@@ -110,7 +111,7 @@ def check_nodes(scenario: Scenario, keepers: Sequence[str]) -> None:
                 continue
             for node in given if isinstance(given, list) else [given]:
                 name = f"keeper-{node}" if isinstance(node, int) and not isinstance(node, bool) else node
-                if name not in known or (option == "keeper" and name in (MASTER, CLIENT)):
+                if name not in known or (option == "keeper" and name in others):
                     reason = f"no such node at that time; there are {', '.join(known)}"
                     where = f"scenario[{index}].{step.action.kind}.{option}"
                     raise InvalidOption(option=where, value=repr(given), reason=reason)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from dfslab.client import Client
 from dfslab.core.errors import CatalogDamaged, ClusterClosed, InvalidOption, WrongDirectory
+from dfslab.core.faults import CLIENT
 from dfslab.core.model import Address
 from dfslab.core.trace import Kind, Tracer
 from dfslab.lab.nodes import Nodes, NodeState
@@ -64,16 +65,10 @@ class Running:
             undo.callback(self._nodes.close)
             for _ in range(plan.n):
                 self._nodes.add()
-            self._client = Client(
-                self._nodes.master.address,
-                token=self.token,
-                chunk_scheduler=plan.policies.chunk_scheduler,
-                stall_timeout_s=plan.options.stall_timeout_s,
-                ack_timeout_s=plan.options.ack_timeout_s,
-                clock=self._clock,
-                trace=self._recorder.add,
-                network=self._network,
-            )
+            self._scheduler = plan.policies.chunk_scheduler
+            self._client = self._make_client(CLIENT)
+            self._clients = {CLIENT: self._client}
+            self._clients_lock = threading.Lock()
             undo.pop_all()
 
     @staticmethod
@@ -113,6 +108,19 @@ class Running:
             stall_timeout_s=plan.options.stall_timeout_s,
         )
 
+    def _make_client(self, name: str) -> Client:
+        return Client(
+            self._nodes.master.address,
+            token=self.token,
+            name=name,
+            chunk_scheduler=self._scheduler,
+            stall_timeout_s=self._options.stall_timeout_s,
+            ack_timeout_s=self._options.ack_timeout_s,
+            clock=self._clock,
+            trace=self._recorder.add,
+            network=self._network,
+        )
+
     @property
     def address(self) -> str:
         """The master tracker's `host:port`."""
@@ -142,7 +150,10 @@ class Running:
             if self._closed:
                 return
             self._closing = True
-            self._client.close()
+            with self._clients_lock:
+                clients = list(self._clients.values())
+            for client in clients:
+                client.close()
             self._network.close()
             self._nodes.close()
             self._recorder.close()

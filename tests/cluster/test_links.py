@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+from typing import Any
 
 import pytest
 
@@ -60,17 +61,43 @@ def test_two_downloads_at_once_share_the_link_of_the_client(start: Starter) -> N
     cluster = start(4)
     stored(cluster, 4 * MB)
     limit(cluster, "client", Link(rate_mb_s=20))
-    client = dfslab.Client(cluster.address, token=cluster.token, name="client", network=cluster._network)
+    same = dfslab.Client(cluster.address, token=cluster.token, name="client", network=cluster._network)
 
     def other(done: int, total: int) -> None:
         if not others:
-            others.append(client.download("clip", cluster.root).seconds)
+            others.append(same.download("clip", cluster.root).seconds)
 
     others: list[float] = []
     first = cluster.download("clip", progress=other)
-    client.close()
+    same.close()
 
     assert first.seconds >= 2 * 4 / 20 - SAVED_UP_S
+
+
+def test_every_client_has_a_network_card_of_its_own_and_its_name_in_the_trace(start: Starter) -> None:
+    cluster = start(4)
+    stored(cluster, 4 * MB)
+    reader = cluster.client("reader")
+    cluster.set_link("reader", rate_mb_s=20)
+
+    slow = reader.download("clip", cluster.root)
+    fast = cluster.download("clip")
+
+    assert slow.seconds >= 4 / 20 - SAVED_UP_S
+    assert fast.path.read_bytes() == slow.path.read_bytes()
+    assert cluster.client("reader") is reader
+    assert cluster.transfers().query("kind == 'download'").target.tolist() == ["reader", "client"]
+    assert cluster.links().set_index("node").loc["reader", "rate_mb_s"] == 20
+    with cluster.partition("reader", "master"), pytest.raises(MasterUnavailable):
+        reader.stat("clip")
+    cluster.heal_all()
+    assert cluster.links().set_index("node").loc["reader", "rate_mb_s"] == float("inf")
+
+
+@pytest.mark.parametrize("name", ["master", "lab", "keeper-9", "a b", "", 3])
+def test_a_client_can_not_have_the_name_of_another_node_or_none(start: Starter, name: Any) -> None:
+    with pytest.raises(InvalidOption, match="name"):
+        start(3).client(name)
 
 
 def test_an_upload_takes_the_time_of_the_slower_link_and_of_the_copies_that_it_waits_for(start: Starter) -> None:

@@ -18,6 +18,7 @@ MODULES = (
     "dfslab.cluster",
     "dfslab.client.client",
     "dfslab.lab.faults",
+    "dfslab.lab.files",
     "dfslab.lab.scenario",
     "dfslab.samples",
     "dfslab.bench",
