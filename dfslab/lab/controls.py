@@ -29,11 +29,6 @@ class ClusterControls:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    @property
-    def closed(self) -> bool:
-        """True once the cluster is closed."""
-        return self._cluster.closed
-
     def perform(self, action: Action, *, force: bool) -> None:
         """Do an action."""
         self._cluster.perform(action, force=force)

@@ -32,6 +32,8 @@ STARTS_WITHIN_S = 60.0
 ACTS_WITHIN_MS = 30_000.0
 JUPYTERS_OWN = "reading 'schema'"
 """In the one line that Jupyter itself writes to the console as an error."""
+VOILAS_OWN = "https://cdn.jsdelivr.net/npm/@fortawesome/"
+"""Voila asks for its fonts by itself."""
 
 MODULES = {"notebook": ("notebook", "JupyterNotebookApp", "notebooks"), "lab": ("jupyterlab", "LabApp", "lab/tree")}
 
@@ -54,7 +56,7 @@ def write_notebook(path: Path, cells: Sequence[str]) -> None:
 
 @dataclass
 class Server:
-    """A running Notebook 7 or JupyterLab."""
+    """A running Notebook 7, JupyterLab or Voila."""
 
     ui: str
     root: Path
@@ -62,6 +64,8 @@ class Server:
 
     def url(self, notebook: str) -> str:
         """Return the address of a notebook; `reset` keeps Lab from opening old tabs."""
+        if self.ui == "voila":
+            return f"http://127.0.0.1:{self.port}/voila/render/{notebook}"
         return f"http://127.0.0.1:{self.port}/{MODULES[self.ui][2]}/{notebook}?reset&token=t"
 
 
@@ -99,6 +103,8 @@ def _die_along() -> None:
 
 
 def _command(ui: str, root: Path, port: int) -> list[str]:
+    if ui == "voila":
+        return [sys.executable, "-m", "voila", "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1", str(root)]
     module, app, _ = MODULES[ui]
     options = [
         "--allow-root",

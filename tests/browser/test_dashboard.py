@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Opener, keep
-from .jupyter import Visit
+from .jupyter import VOILAS_OWN, Visit
 
 START = """
 import dfslab
@@ -95,6 +95,12 @@ def test_a_student_kills_a_keeper_while_a_cell_runs_sees_the_copies_return_and_l
     shown.button("restart").click()
     expect(shown.summary).to_contain_text("6 of 6 keepers alive")
 
+    shown.slider.focus()
+    visited.page.keyboard.press("ArrowLeft")
+    expect(shown.time).to_have_class(re.compile(r"\bpast\b"))
+    visited.page.get_by_role("button", name="back to live").press("Enter")
+    expect(shown.time).not_to_have_class(re.compile(r"\bpast\b"))
+
     shown.node("master").focus()
     visited.page.keyboard.press("ArrowRight")
     visited.page.keyboard.press("ArrowRight")
@@ -114,6 +120,20 @@ def test_a_student_kills_a_keeper_while_a_cell_runs_sees_the_copies_return_and_l
     expect(running).to_have_count(0)
     keep(visited, f"dashboard-{ui}-closed")
     visited.check()
+
+
+def test_it_works_in_voila(open_notebook: Opener) -> None:
+    visited = open_notebook("voila", [START.format(n=6, files=4), "cluster.dashboard()"])
+    shown = Shown(visited)
+
+    shown.node("keeper-1").click()
+    shown.button("kill").click()
+
+    expect(shown.rows(FILE, "keeper-1")).to_contain_text("✗ dead")
+    expect(shown.summary).to_contain_text("5 of 6 keepers alive")
+    expect(shown.summary).to_contain_text("4 files, each with 3 live copies or more")
+    keep(visited, "dashboard-voila")
+    assert [url for url in visited.external if not url.startswith(VOILAS_OWN)] == []
 
 
 def test_fifty_keepers_in_a_dark_theme(open_notebook: Opener) -> None:

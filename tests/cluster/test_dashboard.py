@@ -143,6 +143,8 @@ def test_a_second_dashboard_replaces_the_first_and_leaves_one_refresher(cluster:
     assert "newer dashboard" in first.children[0].value
     assert [thread.name for thread in threading.enumerate() if thread.name == "dashboard"] == ["dashboard"]
     assert error(second) == ""
+    second.close()
+    assert error(cluster.dashboard()) == ""
 
 
 def test_closing_the_cluster_leaves_a_dashboard_that_says_so_and_no_thread(start: Starter) -> None:

@@ -77,6 +77,8 @@ def test_the_wheel_carries_the_samples_and_the_package_works_from_it(tmp_path: P
     assert Path(where).is_relative_to(target)
     assert int(count) >= 3
     assert same == "True"
+    for asset in ("topology.js", "slider.js", "look.css"):
+        assert (target / "dfslab" / "views" / "dashboard" / asset).is_file()
 
 
 def test_every_make_target_of_the_readme_exists() -> None:

@@ -18,7 +18,6 @@ class FakeControls:
         self.error: Exception | None = None
         self.gate = threading.Event()
         self.gate.set()
-        self.closed = False
 
     def _do(self, what: str) -> None:
         self.threads.append(threading.current_thread().name)

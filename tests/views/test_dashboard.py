@@ -345,6 +345,22 @@ def test_a_dashboard_that_was_replaced_keeps_one_line(stage: Stage) -> None:
     assert all(button.comm is None for button in buttons)
 
 
+def test_a_long_transfer_does_not_hold_up_the_dashboard_that_replaces_this_one(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dfslab.views.dashboard.dashboard.REPLACE_JOIN_S", 0.05)
+    stage.controls.gate.clear()
+    stage.click("upload-sample")
+    until(lambda: stage.controls.threads)
+
+    stage.dashboard.replace()
+
+    assert "newer dashboard" in stage.shows("error").text
+    stage.controls.gate.set()
+    until(lambda: stage.controls.done == ["upload small.mp4"])
+    until(lambda: not [one for one in threading.enumerate() if one.name.startswith("dashboard")])
+
+
 def test_a_saved_trace_has_the_views_and_the_slider_and_nothing_to_act_on() -> None:
     story = Story(["keeper-1", "keeper-2"])
     story.commit("a.mp4", "v1", "keeper-1", "keeper-2")

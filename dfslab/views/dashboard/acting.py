@@ -50,6 +50,7 @@ class Acting:
         self.history = ipywidgets.HTML()
         self.history.add_class("dfs-python")
         self._topology = topology
+        topology.selected = self.panel.node.value
         topology.observe(self._node_clicked, "selected")
         self.panel.node.observe(self._node_chosen, "value")
         self.widget = self._assemble()

@@ -11,10 +11,6 @@ from dfslab.core.faults import Action
 class Controls(Protocol):
     """The acting half of a dashboard. Each method blocks until it is done, and raises a DfsError when it can't be."""
 
-    @property
-    def closed(self) -> bool:
-        """True once the cluster is closed or closing."""
-
     def perform(self, action: Action, *, force: bool) -> None:
         """Do an action to the cluster."""
 

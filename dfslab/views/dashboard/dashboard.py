@@ -20,6 +20,9 @@ PERIOD_S = 0.5
 REST_S = 0.08
 """Between two looks, however much there is to show."""
 JOIN_S = 15.0
+"""How long the end waits for what a button has begun."""
+REPLACE_JOIN_S = 2.0
+"""The same for a dashboard that is replaced: a long transfer goes on, and its thread ends with it."""
 
 
 class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typed
@@ -144,11 +147,11 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
         one that a cell made, that is the main one, which is busy as long as a cell runs.
         """
         for widget in [*self._views.interactive, *(self._acting.interactive if self._acting else ())]:
-            vars(widget.comm).pop("_reply_subshell_id", None) if widget.comm else None
+            getattr(widget.comm, "__dict__", {}).pop("_reply_subshell_id", None)
 
     # -- the end ----------------------------------------------------------------------------------
 
-    def end(self, why: str) -> None:
+    def end(self, why: str, join_s: float = JOIN_S) -> None:
         """Stop looking and acting, join the threads, and say why; what was shown last stays."""
         if self._ended:
             return
@@ -156,19 +159,19 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
         self._stop.set()
         self._wake.set()
         if self._acting:
-            self._acting.work.stop(JOIN_S)
-        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._acting.work.stop(join_s)
+        if self._thread.ident is not None:
             self._thread.join(JOIN_S)
-        with self._looking:
+        self._look_safely(at_once=True)
+        with self._looking, contextlib.suppress(Exception):  # the page may be gone, with its kernel
             self._views.slider.enabled = False
+            self._views.topology.flows = []  # nobody would take away what moves
             if self._acting:
                 self._acting.disable()
-            self._look_safely(at_once=True)
-            self._views.topology.flows = []  # nobody would take away what moves
 
     def replace(self) -> None:
         """Make room for a newer dashboard: stop, and leave one line."""
-        self.end("A newer dashboard of this cluster is shown; this one has stopped.")
+        self.end("A newer dashboard of this cluster is shown; this one has stopped.", REPLACE_JOIN_S)
         inner = [widget for child in self.children if child is not self._notice for widget in descendants(child)]
         self.set_trait("children", [self._notice])
         for widget in inner:

@@ -210,7 +210,7 @@ class Topology {
       edge.beat.animate([
         { transform: "translate(0, 0)", opacity: 0.9 },
         { transform: `translate(${edge.dx * 0.8}px, ${edge.dy * 0.8}px)`, opacity: 0.25 },
-      ], { duration: 700, easing: "ease-in-out" });
+      ], { duration: 700, easing: this.edges.size > 12 ? "steps(10)" : "ease-in-out" });
     }
   }
 
