@@ -73,6 +73,13 @@ def test_every_fault_that_lasts_has_a_look_that_differs_in_more_than_its_colour(
     assert len({str(look.dashes) for look in LOOKS.values()}) == len(LOOKS)
 
 
+def test_each_kind_is_drawn_with_its_own_hatch(story: Story) -> None:
+    bands = {str(one.get_label()).removeprefix("_"): one for one in shaded(story).collections if one.get_hatch()}
+    assert {what: band.get_hatch() for what, band in bands.items()} == {
+        what: look.hatch for what, look in LOOKS.items()
+    }
+
+
 def test_the_bands_are_so_faint_that_data_stays_readable(story: Story) -> None:
     ax = shaded(story)
     bands = [one for one in ax.collections if isinstance(one, PolyCollection)]

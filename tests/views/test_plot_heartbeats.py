@@ -104,6 +104,15 @@ def test_a_little_jitter_is_no_missed_heartbeat() -> None:
     assert told.missed == []
 
 
+@pytest.mark.parametrize(("back", "missed"), [(2.9, [2.0]), (3.1, [2.0]), (3.6, [2.0, 3.0]), (4.0, [2.0, 3.0])])
+def test_the_heartbeat_that_is_back_a_little_early_or_late_is_not_missed(back: float, missed: list[float]) -> None:
+    story = Story(["keeper-1"])
+    beat(story.at(1.0), "keeper-1")
+    beat(story.at(back), "keeper-1")
+    (told,) = fold_beats(Story().table, story.events, 1.0, back)
+    assert told.missed == missed
+
+
 def test_what_fell_out_of_a_bounded_trace_is_taken_from_the_table_before(story: Story) -> None:
     trace = story.trace(capacity=3)
     (one, two, ten) = fold_beats(trace.table(-1.0), trace.events(), 1.0, 10.0)

@@ -132,6 +132,30 @@ def test_the_newest_upload_of_a_name_is_told_and_no_other(story: Story) -> None:
     assert len(told(story, "b.mp4", "upload")) == 6
 
 
+def test_an_upload_is_told_until_it_has_all_its_replicas_and_not_what_came_later(story: Story) -> None:
+    before = told(story, "b.mp4", "upload")
+    for target in ("keeper-2", "keeper-3", "keeper-4"):
+        copy(story, "v2", "keeper-1", target)
+    assert told(story, "b.mp4", "upload") == [
+        *before,
+        *copied("keeper-1", "keeper-2"),
+        *copied("keeper-1", "keeper-3"),
+    ]
+
+
+def test_an_acknowledgement_that_waits_for_all_copies_is_told_after_them() -> None:
+    story = Story(KEEPERS)
+    about = {"file_name": "a", "bytes": MB}
+    story.note("client", Kind.UPLOAD_REQUESTED, transfer="t", **about)
+    granted = {"keeper": "keeper-1", "upload": "t", "name": "a", "for_version": "v1"}
+    story.note("master", Kind.SLOT_GRANTED, peer="client", **granted)
+    story.commit("a", "v1", "keeper-1")
+    copy(story, "v1", "keeper-1", "keeper-2")
+    copy(story, "v1", "keeper-1", "keeper-3")
+    story.note("master", Kind.UPLOAD_ACKNOWLEDGED, version="v1", peer="client", upload="t", **about)
+    assert told(story, "a", "upload")[-1] == ("6", "master", "client", "success")
+
+
 def test_an_upload_that_had_to_try_again_shows_what_failed() -> None:
     story = Story(KEEPERS)
     story.note("client", Kind.UPLOAD_REQUESTED, file_name="a", transfer="t", bytes=10)
