@@ -151,3 +151,12 @@ def test_it_draws_on_axes_that_it_is_given_and_returns_them(story: Story) -> Non
     ax = Figure(figsize=(9, 3), layout="constrained").subplots()
     assert story.plots().lookup_table(ax=ax) is ax
     assert to_hex(ax.get_facecolor()) == "#ffffff"
+
+
+def test_names_of_keepers_are_upright_where_there_is_no_room_side_by_side(story: Story) -> None:
+    wide, narrow = story.plots().lookup_table(), Figure(figsize=(5, 3), layout="constrained").subplots()
+    story.plots().lookup_table(ax=narrow)
+    draw(narrow)
+    assert {label.get_rotation() for label in wide.get_xticklabels()} == {0}
+    assert {label.get_rotation() for label in narrow.get_xticklabels()} == {90}
+    assert overlaps(boxes(narrow.get_xticklabels())) == 0

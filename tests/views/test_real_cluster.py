@@ -10,13 +10,14 @@ import pandas as pd
 import pytest
 
 import dfslab
+from dfslab.core.errors import NoSuchFile
 from dfslab.core.history import Table
-from dfslab.core.trace import TraceEvent
+from dfslab.core.trace import Trace, TraceEvent
 from dfslab.views import tables
 from dfslab.views.plots import Plots
 from dfslab.views.source import Source
 
-from .looks import draw, fault_labels, legend_texts
+from .looks import draw, fault_labels, legend_texts, texts
 
 SIZES = {"one.bin": 3_000_000, "two.bin": 400_000, "from-elsewhere.bin": 10_000}
 
@@ -146,6 +147,30 @@ def test_the_pictures_show_it(scene: Scene) -> None:
     draw(rates)
     (median,) = rates.lines
     assert np.size(median.get_xdata()) == len({len(download.bytes_by_keeper()) for download in scene.downloads})
+
+
+@pytest.mark.parametrize("picture", [name for name in vars(Plots) if not name.startswith("_")])
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.7, 1.0])
+def test_every_picture_can_be_drawn_of_every_moment(scene: Scene, picture: str, share: float) -> None:
+    """Time travel: transfers under way, a keeper that is dead and not yet found so, nothing at all."""
+    trace = Trace()
+    trace.extend(scene.events)
+    source = Source(trace.events, trace.table, lambda: scene.now).at(share * scene.now)
+    if picture == "sequence":
+        for what in ("upload", "download", "repair"):
+            _draw_or_unknown(Plots(source), what)
+        return
+    draw(getattr(Plots(source), picture)())
+
+
+def _draw_or_unknown(plots: Plots, what: str) -> None:
+    """Draw the messages about a file, which early on nobody has heard of."""
+    try:
+        ax = plots.sequence("one.bin", what=what)
+    except NoSuchFile:
+        assert texts(plots.storage_balance()) == ["nothing is stored yet"]
+    else:
+        draw(ax)
 
 
 def test_the_cluster_shows_itself_in_html(scene: Scene) -> None:

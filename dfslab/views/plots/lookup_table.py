@@ -17,8 +17,9 @@ from matplotlib.transforms import Transform
 
 from dfslab.core.history import FileRow, Table
 from dfslab.core.trace import TraceEvent
+from dfslab.views.plots.keeper_columns import MANY, name_columns
 from dfslab.views.plots.replica_looks import COPYING, DROPPING, LOOKS, NONE, VALID, code_of
-from dfslab.views.snapshot import current_files, in_natural_order, is_alive, live_holders
+from dfslab.views.snapshot import current_files, in_natural_order, live_holders
 from dfslab.views.style import (
     INK,
     PAPER,
@@ -35,7 +36,6 @@ from dfslab.views.style import (
 )
 from dfslab.views.transfers import Transfer, copies_under_way
 
-MANY_KEEPERS = 8
 SMALLEST_POINTS = 4.5
 
 
@@ -49,14 +49,15 @@ def draw_lookup_table(table: Table, events: Iterable[TraceEvent], replicas: int,
     ax.set_xlim(-0.5, len(keepers) + (0.9 if files else -0.5 if keepers else 0.5))
     ax.set_ylim(max(len(files), 1) - 0.5, -0.5)
     ax.spines[:].set_visible(False)
-    _name_keepers(ax, table, keepers)
+    ax.xaxis.tick_top()
+    _explain(ax)
+    name_columns(ax, table, keepers)
     _name_files(ax, files)
     if files:
         _draw_cells(ax, _codes(table, copies_under_way(events), files, keepers))
         _draw_live_copies(ax, table, files, len(keepers), replicas)
     else:
         say(ax, "no files yet")
-    _explain(ax)
     return ax
 
 
@@ -69,7 +70,7 @@ def _keepers_shown(table: Table) -> list[str]:
 
 def _size(files: Sequence[FileRow], keepers: Sequence[str]) -> tuple[float, float]:
     """Return width and height in inches, so that cells stay readable, within a page's bounds."""
-    column = 0.78 if len(keepers) <= MANY_KEEPERS else 0.38
+    column = 0.78 if len(keepers) <= MANY else 0.38
     names = 0.075 * max((len(shortened(file.file_name)) for file in files), default=8)
     width = 3.2 + names + column * (len(keepers) + 1)
     row = min(0.38, 11.0 / max(len(files), 1))
@@ -154,24 +155,6 @@ def _row_points(ax: Axes, rows: int) -> float:
 
 def _text_size(ax: Axes, rows: int) -> float:
     return min(0.6 * _row_points(ax, rows), 12.0)
-
-
-def _name_keepers(ax: Axes, table: Table, keepers: Sequence[str]) -> None:
-    """Name the columns on top; a keeper that is not simply alive has its state under its name."""
-    many = len(keepers) > MANY_KEEPERS
-    labels = [_keeper_label(table, keeper, " " if many else "\n") for keeper in keepers]
-    ax.xaxis.tick_top()
-    ax.set_xticks(range(len(keepers)), labels)
-    ax.tick_params(axis="x", length=0, labelsize=SMALL_SIZE, labelrotation=90 if many else 0)
-    for keeper, label in zip(keepers, ax.get_xticklabels(), strict=True):
-        if not is_alive(table, keeper):
-            label.set(color=VERMILLION, fontweight="bold")
-
-
-def _keeper_label(table: Table, keeper: str, space: str) -> str:
-    row = table.keepers.get(keeper)
-    state = row.state if row else "unknown"
-    return keeper if state == "alive" else f"{keeper}{space}({state})"
 
 
 def _name_files(ax: Axes, files: Sequence[FileRow]) -> None:

@@ -8,23 +8,18 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from dfslab.core.history import Table
+from dfslab.views.plots.keeper_columns import name_columns
 from dfslab.views.plots.replica_looks import LOOKS, code_of
 from dfslab.views.snapshot import current_files, in_natural_order, is_alive
 from dfslab.views.style import (
     INK,
     PAPER,
-    SMALL_SIZE,
-    SMALLEST_SIZE,
-    VERMILLION,
     axes_or_new,
     grid_behind,
     legend_beside,
-    points_of,
     say,
     write_labels,
 )
-
-MANY = 8
 
 
 def draw_storage_balance(table: Table, now: float, ax: Axes | None) -> Axes:
@@ -45,7 +40,7 @@ def draw_storage_balance(table: Table, now: float, ax: Axes | None) -> Axes:
     else:
         ax.tick_params(axis="y", labelleft=False)
         say(ax, "nothing is stored yet")
-    _name_keepers(ax, table, keepers)
+    name_columns(ax, table, keepers)
     return ax
 
 
@@ -87,20 +82,3 @@ def _draw_mean(ax: Axes, table: Table, keepers: list[str], stored: Mapping[str, 
     if mean:
         words = f"mean of {len(loads)} live keepers: {mean:.3g} MB\n(fullest / mean = {max(loads) / mean:.2f})"
         ax.axhline(mean, color=INK, linestyle=(0, (5, 2)), linewidth=1.4, zorder=3, label=words)
-
-
-def _name_keepers(ax: Axes, table: Table, keepers: list[str]) -> None:
-    """Name the bars; a keeper that is not simply alive has its state under its name."""
-    many = len(keepers) > MANY
-    labels = []
-    for keeper in keepers:
-        state = table.keepers[keeper].state if keeper in table.keepers else "unknown"
-        labels.append(keeper if state == "alive" else f"{keeper}{' ' if many else chr(10)}({state})")
-    room = points_of(ax)[0] / max(len(keepers), 1)
-    step = 1 + int(1.2 * SMALLEST_SIZE / room) if many else 1
-    ax.set_xticks(range(0, len(keepers), step), labels[::step])
-    size = max(SMALLEST_SIZE, min(SMALL_SIZE, 0.8 * step * room)) if many else SMALL_SIZE
-    ax.tick_params(axis="x", length=0, labelsize=size, labelrotation=90 if many else 0)
-    for keeper, label in zip(keepers[::step], ax.get_xticklabels(), strict=True):
-        if not is_alive(table, keeper):
-            label.set(color=VERMILLION, fontweight="bold")
