@@ -68,7 +68,7 @@ class Looks(Running):
 
     @property
     def plot(self) -> Plots:
-        """The pictures: `plot.lookup_table()`, `plot.replication_timeline()`, `plot.download_throughput()`."""
+        """The pictures, from `plot.lookup_table()` to `plot.topology()`; docs/gallery.md shows them all."""
         return self._looking().plot
 
     def dashboard(self) -> Dashboard:

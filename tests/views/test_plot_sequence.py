@@ -156,6 +156,18 @@ def test_an_acknowledgement_that_waits_for_all_copies_is_told_after_them() -> No
     assert told(story, "a", "upload")[-1] == ("6", "master", "client", "success")
 
 
+def test_an_upload_of_a_client_elsewhere_begins_with_what_the_master_says_of_it() -> None:
+    """Its own lines are not in this trace."""
+    story = Story(KEEPERS)
+    granted = {"keeper": "keeper-1", "upload": "t", "name": "a", "for_version": "v1"}
+    story.note("master", Kind.SLOT_GRANTED, peer="elsewhere", bytes=MB, **granted)
+    story.commit("a", "v1", "keeper-1")
+    assert told(story, "a", "upload") == [
+        ("2", "master", "elsewhere", "send it to keeper-1"),
+        ("5", "master", "master", "table: + keeper-1"),
+    ]
+
+
 def test_an_upload_that_had_to_try_again_shows_what_failed() -> None:
     story = Story(KEEPERS)
     story.note("client", Kind.UPLOAD_REQUESTED, file_name="a", transfer="t", bytes=10)
