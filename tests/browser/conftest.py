@@ -18,9 +18,12 @@ NOTEBOOK = "dashboard.ipynb"
 Opener = Callable[..., Visit]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, which `make browser` installs."""
+    """Debian's Chromium, which `make browser` installs.
+
+    Not for the whole session: Playwright keeps an event loop running, which other tests must not find.
+    """
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.fail("there is no program named chromium on the PATH; `make browser` installs it")

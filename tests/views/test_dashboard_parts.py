@@ -407,7 +407,7 @@ def test_a_long_life_does_not_make_it_grow() -> None:
         story.note("client", Kind.DOWNLOAD_STARTED, file_name="a.mp4", bytes=MB, cause=request, holders=[])
         story.note("client", Kind.DOWNLOAD_DONE, file_name="a.mp4", bytes=MB, cause=request, seconds=0.1, holders=1)
         story.dies("keeper-1")
-        story.registers("keeper-1")
+        story.at(number + 0.5).registers("keeper-1")
     seen = Observed(story.trace().base, story.source().setup)
     for start in range(0, len(story.events), 50):
         seen.extend(story.events[start : start + 50])

@@ -118,8 +118,9 @@ class Views:
             card("lookup table", _scroll(self.lookup), beside=filters, wide=True),
             card("what happened", _scroll(self.feed)),
         ]
-        rows = [_row(*first, *([controls] if controls else [])), _row(*table), _row(*charts)]
-        return [*rows, _row(card("transfers", _scroll(self.transfers, low=True)))]
+        top = _row(*first, *([controls] if controls else []))
+        top.add_class("dfs-first")
+        return [top, _row(*table), _row(*charts), _row(card("transfers", _scroll(self.transfers, low=True)))]
 
 
 def card(
