@@ -49,7 +49,7 @@ gallery: $(READY) ## draw every picture for docs/gallery.md from its recorded tr
 	$(BIN)/python tools/make_gallery.py
 
 notebooks: $(READY) ## run every notebook again and keep its outputs
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace notebooks/*.ipynb
+	$(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
 
 bench: $(READY) ## the figures: start, idle, memory, recovery
 	$(BIN)/python -m benchmarks.startup

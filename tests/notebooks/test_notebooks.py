@@ -1,5 +1,6 @@
 """Every notebook runs from top to bottom in a fresh kernel, and is committed as it ran."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -7,6 +8,17 @@ import pytest
 from nbclient import NotebookClient
 
 REPO = Path(__file__).resolve().parents[2]
+SAID = {
+    "01_quickstart": ["byte for byte the same: True"],
+    "02_the_laboratory": [
+        "keeper-1  dead",
+        "after it has healed: alive, alive, alive, alive, alive, alive",
+        "keeper-5 is already dead",
+        "all 13 files well: True",
+        "holds a copy of lecture.mp4 because",
+    ],
+}
+"""What a run must come to."""
 NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
 
 
@@ -23,12 +35,12 @@ def check_outputs(notebook: nbformat.NotebookNode) -> None:
     assert [output for output in outputs(notebook) if output.output_type == "error"] == []
     assert [output.text for output in outputs(notebook) if output.get("name") == "stderr"] == []
     pictures = [output for output in outputs(notebook) if "image/png" in output.get("data", {})]
-    plots = sum("plot." in cell.source for cell in notebook.cells if cell.cell_type == "code")
+    plots = sum(bool(re.search(r"plot[.(]", cell.source)) for cell in notebook.cells if cell.cell_type == "code")
     assert len(pictures) == plots
 
 
-def test_there_is_a_quickstart() -> None:
-    assert NOTEBOOKS[0].name == "01_quickstart.ipynb"
+def test_there_are_the_quickstart_and_the_laboratory() -> None:
+    assert [path.stem for path in NOTEBOOKS[:2]] == list(SAID)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -44,8 +56,8 @@ def test_the_notebook_runs_from_top_to_bottom_without_an_error_or_a_line_on_stde
 
     check_outputs(notebook)
     assert list(tmp_path.iterdir()) == []
-    if path.stem == "01_quickstart":
-        assert "byte for byte the same: True" in texts(notebook)
+    for words in SAID.get(path.stem, ()):
+        assert words in texts(notebook)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -56,5 +68,6 @@ def test_the_notebook_is_committed_with_the_outputs_of_a_whole_clean_run(path: P
     check_outputs(notebook)
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
-    assert "state" in notebook.metadata.get("widgets", {"state": {}}), "GitHub does not show it without"
+    kinds = notebook.metadata.get("widgets", {})  # by media type; GitHub shows no notebook with one that lacks its state
+    assert [kind for kind, saved in kinds.items() if not saved.get("state")] == []
     assert path.stat().st_size < 1_000_000
