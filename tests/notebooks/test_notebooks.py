@@ -68,6 +68,6 @@ def test_the_notebook_is_committed_with_the_outputs_of_a_whole_clean_run(path: P
     check_outputs(notebook)
     counts = [cell.execution_count for cell in notebook.cells if cell.cell_type == "code"]
     assert counts == list(range(1, len(counts) + 1))
-    kinds = notebook.metadata.get("widgets", {})  # by media type; GitHub shows no notebook with one that lacks its state
+    kinds = notebook.metadata.get("widgets", {})  # by media type; GitHub refuses one that lacks its state
     assert [kind for kind, saved in kinds.items() if not saved.get("state")] == []
     assert path.stat().st_size < 1_000_000
