@@ -55,6 +55,7 @@ bench: $(READY) ## the figures: start, idle, memory, recovery
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.pictures
+	$(BIN)/python -m benchmarks.dashboard
 
 clean: ## remove .venv and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis artifacts dist build

@@ -248,12 +248,16 @@ def test_files_go_up_and_down_and_away(stage: Stage) -> None:
 
 
 def test_a_click_on_a_node_chooses_it_for_the_buttons_and_the_other_way_round(stage: Stage) -> None:
-    topology = stage.dashboard._views.topology
+    topology, pages = stage.dashboard._views.topology, stage.widget("pages")
+    pages.selected_index = pages.titles.index("Cluster")
     topology.selected = "keeper-3"
     assert stage.widget("node").value == "keeper-3"
+    assert pages.titles[pages.selected_index] == "Node"
 
+    pages.selected_index = pages.titles.index("Files")
     stage.choose("keeper-1")
     assert topology.selected == "keeper-1"
+    assert pages.titles[pages.selected_index] == "Files"
 
 
 def test_the_slider_moves_every_view_to_a_past_moment_and_back(stage: Stage) -> None:

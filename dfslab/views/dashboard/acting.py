@@ -57,13 +57,14 @@ class Acting:
 
     def _assemble(self) -> ipywidgets.Widget:
         pages = {**self.panel.pages, "Files": self.files.page}
-        tabs = ipywidgets.Tab(list(pages.values()), titles=list(pages))
-        tabs.add_class("dfs-pages")
+        self.tabs = ipywidgets.Tab(list(pages.values()), titles=list(pages), selected_index=0)
+        self.tabs.add_class("dfs-pages")
+        self._network_index = list(pages).index("Network")
         scroll = ipywidgets.VBox([self.history])
         for name in ("dfs-scroll", "low"):
             scroll.add_class(name)
         title = ipywidgets.HTML("<h4>the Python that the buttons ran</h4>")
-        return card("break it, mend it", tabs, self.force, title, scroll)
+        return card("break it, mend it", self.tabs, self.force, title, scroll, beside=self.panel.node)
 
     def show(self, observed: Observed) -> None:
         """Offer the nodes and files that there are, and show what became of what was asked for."""
@@ -109,8 +110,12 @@ class Acting:
     # -- the chosen node ------------------------------------------------------------------------
 
     def _node_clicked(self, change: dict[str, str]) -> None:
-        if change["new"] in self.panel.node.options:
-            self.panel.node.value = change["new"]
+        """Choose the node and show its actions: those of the network, if these are shown already."""
+        node = change["new"]
+        if node in self.panel.node.options and node != self.panel.node.value:
+            self.panel.node.value = node
+            if self.tabs.selected_index != self._network_index:
+                self.tabs.selected_index = 0
 
     def _node_chosen(self, change: dict[str, str]) -> None:
         if change["new"]:

@@ -67,7 +67,7 @@ class FilesPage:
                 row(
                     self.how,
                     button("Corrupt", "corrupt", "damage the chosen node's copy of the file", self._corrupt, refuse),
-                    hint("the copy on the node chosen on page “Node”"),
+                    hint("the chosen node's copy of the file"),
                 ),
             ]
         )

@@ -46,7 +46,7 @@ class Panel:
 
     def __init__(self, act: Callable[[Action], None], heal_all: Callable[[], None], refuse: Refuse) -> None:
         self._act, self._heal_all, self._refuse = act, heal_all, refuse
-        self.node = chooser("node", "node", [MASTER])
+        self.node = chooser("chosen node", "node", [MASTER], "220px")
         self._make_link_fields()
         self._make_partition_fields()
         self.pages: dict[str, ipywidgets.Widget] = {
@@ -70,7 +70,6 @@ class Panel:
         mends = [self._node_button(*one) for one in _MENDS]
         return ipywidgets.VBox(
             [
-                row(self.node, hint("or click a node of the topology")),
                 row(*breaks, kind="dfs-breaks"),
                 row(*mends, kind="dfs-mends"),
             ]

@@ -1,5 +1,6 @@
 // The time slider: a native range input, the faults marked above its track, and the way back to now.
 const SENT_EVERY_MS = 120;
+const NO_NEWS_MS = 5000;  // a kernel that died or was restarted says nothing, so the page has to
 
 export default {
   render({ model, el }) {
@@ -9,8 +10,14 @@ export default {
       <input type="range" min="0" step="0.1" aria-label="Moment that is shown, seconds since the start"></div>
       <output></output>`;
     const [live, range, marks, said] = ["button", "input", ".dfs-marks", "output"].map((part) => el.querySelector(part));
-    let held = false, waiting = null, drawn = "";
+    let held = false, waiting = null, drawn = "", heard = performance.now();
 
+    const label = (past, follows) => {
+      if (!model.get("enabled")) return "■ ended";
+      if (!follows) return past ? "⏭ to the end" : "■ the end";
+      if (performance.now() - heard > NO_NEWS_MS) return "○ no news";
+      return past ? "▶ back to live" : "● live";
+    };
     const show = () => {
       const now = model.get("now"), at = model.get("at"), follows = model.get("follows");
       const past = at !== null && at !== undefined;
@@ -20,7 +27,7 @@ export default {
         range.value = past ? at : range.max;
       }
       range.disabled = live.disabled = !model.get("enabled");
-      live.textContent = !model.get("enabled") ? "■ ended" : follows ? (past ? "▶ back to live" : "● live") : (past ? "⏭ to the end" : "■ the end");
+      live.textContent = label(past, follows);
       live.setAttribute("aria-pressed", String(!past));
       el.classList.toggle("past", past);
       said.textContent = past ? `${Number(at).toFixed(1)} s of ${now.toFixed(1)} s` : `${now.toFixed(1)} s`;
@@ -57,8 +64,15 @@ export default {
     range.addEventListener("keydown", (event) => event.stopPropagation());
     live.addEventListener("click", () => send(null));
     const names = ["change:now", "change:at", "change:marks", "change:enabled", "change:begin"];
+    const hear = () => { heard = performance.now(); };
+    model.on("change:now", hear);
     for (const name of names) model.on(name, all);
+    const clock = setInterval(show, 1000);
     all();
-    return () => { for (const name of names) model.off(name, all); };
+    return () => {
+      clearInterval(clock);
+      model.off("change:now", hear);
+      for (const name of names) model.off(name, all);
+    };
   },
 };
