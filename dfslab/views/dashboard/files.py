@@ -13,7 +13,7 @@ from dfslab.views.dashboard.fields import Refuse, button, chooser, hint, offer, 
 from dfslab.views.dashboard.work import Job
 
 HOWS = ("bitflip", "truncate", "swap", "checksum")
-FILES_OFFERED = 500
+FILES_OFFERED = 200
 
 
 class FilesPage:

@@ -9,7 +9,7 @@ from html import escape
 from dfslab.core.history import FileRow, ReplicaRow, Table
 from dfslab.core.pretty import shortened, size_text
 from dfslab.views.dashboard.observed import Observed
-from dfslab.views.snapshot import current_files, is_alive, live_holders, replicas_of
+from dfslab.views.snapshot import current_files, is_alive, replicas_of
 
 ROWS_SHOWN = 48
 ALL, SHORT, DEAD = "all files", "short of copies", "with a dead keeper"
@@ -31,7 +31,7 @@ class Filter:
         if not all(word in file.file_name.lower() or word in keepers for word in words):
             return False
         if self.only == SHORT:
-            return len(live_holders(table, file.version)) < goal
+            return table.live_copies(file.version) < goal
         return self.only != DEAD or any(not is_alive(table, keeper) for keeper in keepers)
 
 
@@ -82,7 +82,7 @@ def _rows(table: Table, file: FileRow, goal: int, copying: Mapping[str, str]) ->
 
 
 def _name_cell(table: Table, file: FileRow, goal: int, rows: int) -> str:
-    live = len(live_holders(table, file.version))
+    live = table.live_copies(file.version)
     health, sign = ("up", "✓") if live >= goal else ("down", "✗")
     return (
         f"<th scope='rowgroup' rowspan='{rows}' title='{escape(file.file_name)}'>{escape(shortened(file.file_name))}"

@@ -9,7 +9,7 @@ from html import escape
 from dfslab.core.pretty import shortened, size_text
 from dfslab.views.dashboard.observed import Observed
 from dfslab.views.dashboard.told import SIGNS
-from dfslab.views.snapshot import current_files, file_state, in_natural_order, live_holders
+from dfslab.views.snapshot import current_files, file_state, in_natural_order
 from dfslab.views.transfers import Transfer
 
 TRANSFERS_SHOWN = 8
@@ -22,7 +22,7 @@ def summary_html(observed: Observed, moment: str) -> str:
     table, goal = observed.table, observed.setup.options.replicas
     alive = sum(1 for row in table.keepers.values() if row.is_alive)
     keepers = f"{alive} of {len(table.keepers)} keepers alive"
-    states = [file_state(len(live_holders(table, file.version)), goal) for file in current_files(table)]
+    states = [file_state(table.live_copies(file.version), goal) for file in current_files(table)]
     short, lost = sum(1 for state in states if state != "ok"), states.count("unavailable")
     files = f"{len(states)} {'file' if len(states) == 1 else 'files'}"
     if not states:
