@@ -48,11 +48,28 @@ def _scan(event: TraceEvent, file_name: str) -> str:
     return "the replication scan found " + (" and ".join(words) or "every file in order")
 
 
+def _downloaded(event: TraceEvent, file_name: str) -> str:
+    took_s, holders = event.detail.get("seconds", 0.0), event.detail.get("holders", 0)
+    rate = f", {event.bytes / 1e6 / took_s:.3g} MB/s" if took_s > 0 else ""
+    keepers = "1 keeper" if holders == 1 else f"{holders} keepers"
+    return f"{event.node} had {file_name}{_bytes(event)} from {keepers} in {took_s:.2f} s{rate}"
+
+
+def _degraded(event: TraceEvent, file_name: str) -> str:
+    live, wanted = event.detail.get("live", 0), event.detail.get("wanted", 0)
+    return f"{file_name} had {live} of {wanted} live copies, and no keeper could take another"
+
+
+def _because(event: TraceEvent) -> str:
+    return str(event.detail.get("reason", "")) or "no reason given"
+
+
 def _bytes(event: TraceEvent) -> str:
     return f" ({size_text(event.bytes)})" if event.bytes else ""
 
 
 _SENTENCES: Mapping[Kind, Callable[[TraceEvent, str], str]] = {
+    Kind.CLUSTER_STARTED: lambda e, f: f"cluster {e.detail.get('name', '')} started",
     Kind.MASTER_STARTED: lambda e, f: "the master started, with what its catalog remembers",
     Kind.REPLICA_RESTORED: lambda e, f: f"the catalog had the copy of {f} on {e.peer}",
     Kind.SAFE_MODE_ENDED: lambda e, f: "the master, restarted, stopped waiting for its keepers' reports",
@@ -61,9 +78,13 @@ _SENTENCES: Mapping[Kind, Callable[[TraceEvent, str], str]] = {
     Kind.KEEPER_DEAD: lambda e, f: f"the master declared {e.peer} dead: it had missed its heartbeats",
     Kind.KEEPER_DRAINING: lambda e, f: f"the master began to drain {e.peer}, which is to be decommissioned",
     Kind.KEEPER_DECOMMISSIONED: lambda e, f: f"the master let {e.peer} go: its files have enough copies elsewhere",
+    Kind.KEEPER_FENCED: lambda e, f: f"{e.node} stopped: another process had registered under its name",
     Kind.UPLOAD_REQUESTED: lambda e, f: f"{e.node} asked the master to store {f}{_bytes(e)}",
     Kind.SLOT_GRANTED: lambda e, f: f"the master chose {e.detail['keeper']} for the upload",
     Kind.UPLOAD_STARTED: lambda e, f: f"{e.node} began to send {f} to {e.peer}",
+    Kind.UPLOAD_RETRIED: lambda e, f: f"{e.node} tried {f} elsewhere: {_because(e)}",
+    Kind.UPLOAD_ACKNOWLEDGED: lambda e, f: f"the master told {e.peer} that {f} is stored",
+    Kind.UPLOAD_FAILED: lambda e, f: f"the upload of {f} failed: {_because(e)}",
     Kind.REPLICA_STORED: lambda e, f: f"{e.node} had {f} safe on its disk and told the master",
     Kind.FILE_COMMITTED: lambda e, f: f"the master committed {f}{_bytes(e)}",
     Kind.REPLICA_RECORDED: lambda e, f: f"the master recorded the copy of {f} on {e.peer}",
@@ -71,11 +92,20 @@ _SENTENCES: Mapping[Kind, Callable[[TraceEvent, str], str]] = {
         f"the master ordered a copy of {f} from {e.detail['source']} to {e.peer} ({e.detail['reason']})"
     ),
     Kind.COPY_STARTED: lambda e, f: f"{e.node} began to fetch {f} from {e.peer}",
+    Kind.COPY_DONE: lambda e, f: f"{e.peer} had its copy of {f}",
     Kind.COPY_FAILED: lambda e, f: f"a copy of {f} from {e.detail['source']} to {e.peer} failed: {e.detail['reason']}",
+    Kind.DOWNLOAD_STARTED: lambda e, f: f"{e.node} asked {', '.join(e.detail.get('holders', ()))} for {f} at once",
+    Kind.CHUNK_FAILED: lambda e, f: f"{e.peer} did not deliver a chunk of {f}: {_because(e)}",
+    Kind.DOWNLOAD_DONE: _downloaded,
+    Kind.DOWNLOAD_FAILED: lambda e, f: f"the download of {f} failed: {_because(e)}",
+    Kind.FILE_RENAMED: lambda e, f: f"{e.detail.get('old', 'a file')} was renamed to {f}",
     Kind.FILE_DELETED: lambda e, f: f"{f} was {e.detail['reason']}: its copies may go",
     Kind.REPLICA_DROP_ORDERED: lambda e, f: f"the master ordered {e.peer} to delete its copy ({e.detail['reason']})",
     Kind.REPLICA_FORGOTTEN: lambda e, f: f"the master took the copy of {f} on {e.peer} out of the lookup table",
     Kind.REPLICA_CORRUPT: lambda e, f: f"the copy of {f} on {e.peer} was found corrupt ({e.detail['reason']})",
+    Kind.ORPHAN_FOUND: lambda e, f: f"{e.peer} reported a replica that the catalog does not know",
+    Kind.DEGRADED: _degraded,
     Kind.SCAN: _scan,
+    Kind.NODE_ERROR: lambda e, f: f"{e.node} met an error: {_because(e)}",
     Kind.FAULT: lambda e, f: action_text(e),
 }

@@ -88,7 +88,7 @@ def test_damage_is_found_and_shown(cluster: Cluster) -> None:
     press(dashboard, "corrupt", victim)
     press(dashboard, "heal-all")
 
-    until(lambda: "is bad" in widget(dashboard, "events").value)
+    until(lambda: "was found corrupt" in widget(dashboard, "events").value)
     assert error(dashboard) == ""
     cluster.wait_for_replicas()
 

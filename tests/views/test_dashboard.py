@@ -81,7 +81,7 @@ def test_what_happens_is_shown_without_anybody_asking(stage: Stage) -> None:
     until(lambda: ["keeper-2", "✗ dead"] in [row[:2] for row in stage.shows("lookup").rows])
     assert "2 of 3 keepers alive" in stage.shows("summary").text
     assert "1 short of 3 live copies" in stage.shows("summary").text
-    assert "has not heard keeper-2" in stage.shows("events").text
+    assert "declared keeper-2 dead" in stage.shows("events").text
 
 
 def test_what_has_not_changed_is_not_sent_again(stage: Stage) -> None:

@@ -20,8 +20,9 @@ from dfslab.views.dashboard.rates import BUCKET_S, Rates
 from dfslab.views.dashboard.static import FILES_IN_TEXT, still_html, still_text
 from dfslab.views.dashboard.throughput import throughput_html
 from dfslab.views.dashboard.timeline import timeline_html
-from dfslab.views.dashboard.told import tell
+from dfslab.views.dashboard.told import TONES, tell
 from dfslab.views.dashboard.topology import flows_shown, nodes_shown
+from dfslab.views.sentences import _SENTENCES
 
 from .story import MB, Story
 from .test_html import Page
@@ -75,6 +76,7 @@ def test_a_copy_that_is_being_made_is_a_row_already() -> None:
         bytes=MB,
         source="keeper-1",
         copy="c",
+        reason="2 of 3 live copies",
     )
     story.note("keeper-3", Kind.PROGRESS, version="v2", bytes=MB // 4, peer="keeper-1", copy="c", total=MB)
 
@@ -205,6 +207,11 @@ def test_the_feed_is_newest_first_and_bounded() -> None:
     lines = re.findall(r"<time>(.*?) s</time>", feed_html(observed(story)))
 
     assert lines == [f"{299.0 - number:.1f}" for number in range(FEED_SHOWN)]
+
+
+@pytest.mark.parametrize("kind", TONES)
+def test_every_kind_that_is_told_has_a_sentence(kind: Kind) -> None:
+    assert kind in _SENTENCES
 
 
 @pytest.mark.parametrize("action", ACTIONS)

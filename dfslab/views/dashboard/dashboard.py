@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from typing import Any
 
@@ -44,7 +45,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
         self._wake, self._asked, self._stop = threading.Event(), threading.Event(), threading.Event()
         self._seen, self._observed = Observed.of(source)
         self._past: tuple[float, Observed] | None = None
-        self._ended = ""
+        self._ended, self._ended_at = "", math.inf
         self._failure = ""
         self._notice = ipywidgets.HTML()
         self._notice.add_class("dfs-error")
@@ -120,7 +121,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
 
     def _moment(self) -> tuple[Observed, float, float | None]:
         """Return what is to be shown, the time now, and the moment that the slider asks for, if any."""
-        now, asked = self._source.now(), self._views.slider.at
+        now, asked = min(self._source.now(), self._ended_at), self._views.slider.at
         if asked is None:
             self._past = None
             return self._observed, now, None
@@ -155,7 +156,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
         """Stop looking and acting, join the threads, and say why; what was shown last stays."""
         if self._ended:
             return
-        self._ended = why
+        self._ended, self._ended_at = why, self._source.now()
         self._stop.set()
         self._wake.set()
         if self._acting:

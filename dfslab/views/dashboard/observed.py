@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -22,6 +23,8 @@ FEED = 200
 FINISHED_KEPT = 40
 FAULTS_KEPT = 5_000
 STEPS_KEPT = 2_000
+
+_serials = itertools.count()
 
 _QUIET = frozenset({Kind.CHUNK_FETCHED, Kind.PROGRESS, Kind.SCAN})
 """Kinds that change nothing in the lookup table or among the nodes, as heartbeats do not either."""
@@ -70,8 +73,8 @@ class Observed:
         self.rates = Rates()
         self.feed: deque[Told] = deque(maxlen=FEED)
         self.beats: dict[str, int] = {}
-        self.changes = 0
-        """Counts what may have changed the lookup table or the nodes, so that these are made anew only then."""
+        self._serial = next(_serials)
+        self._changes = 0
         self._faults: deque[TraceEvent] = deque(maxlen=FAULTS_KEPT)
         self._periods: list[FaultPeriod] | None = []
 
@@ -109,7 +112,12 @@ class Observed:
             self._faults.append(event)
             self._periods = None
         if event.kind not in _QUIET:
-            self.changes += 1
+            self._changes += 1
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """What changes whenever the lookup table or the nodes may have: these are made anew only then."""
+        return self._serial, self._changes
 
     @property
     def periods(self) -> list[FaultPeriod]:

@@ -68,7 +68,7 @@ class Views:
         `begin` is the earliest moment that may be asked for.
         """
         moment = now if at is None else at
-        version = (id(observed), observed.changes)
+        version = observed.version
         when = "" if at is None else f"as it was at {at:.1f} s"
         if self._is_new("summary", (version, when)):
             self.summary.value = summary_html(observed, when)
