@@ -17,6 +17,7 @@ from dfslab.client.target import Target, target_path
 from dfslab.core.errors import DownloadFailed, InvalidName, InvalidOption
 from dfslab.core.model import Address, FileInfo, Holder, Location, Version
 from dfslab.core.names import check_name
+from dfslab.core.nodes import CLIENT
 from dfslab.core.options import check_count
 from dfslab.core.policies import resolve
 from dfslab.core.trace import Kind, TraceEvent, Tracer
@@ -71,7 +72,7 @@ class Client:
         master_address: str | Address,
         *,
         token: str,
-        name: str = "client",
+        name: str = CLIENT,
         patience_s: float = 5.0,
         stall_timeout_s: float = 5.0,
         ack_timeout_s: float = 30.0,

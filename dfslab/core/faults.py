@@ -13,9 +13,9 @@ from types import MappingProxyType
 from typing import Any
 
 from dfslab.core.errors import InvalidOption
+from dfslab.core.nodes import CLIENT as CLIENT
+from dfslab.core.nodes import MASTER as MASTER
 from dfslab.core.trace import Kind, TraceEvent
-
-MASTER, CLIENT = "master", "client"
 
 
 @dataclass(frozen=True, slots=True)

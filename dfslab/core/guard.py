@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dfslab.core.errors import TooManyFaults
-from dfslab.core.faults import CLIENT, MASTER, Action
+from dfslab.core.faults import Action
+from dfslab.core.nodes import CLIENT, MASTER
 
 
 @dataclass(frozen=True, slots=True)

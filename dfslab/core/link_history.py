@@ -8,6 +8,7 @@ from typing import Any
 
 from dfslab.core.faults import LINK_FIELDS
 from dfslab.core.links import Link, LinkTable
+from dfslab.core.nodes import keeper_name
 from dfslab.core.setup import Setup
 from dfslab.core.trace import Kind, TraceEvent
 
@@ -24,7 +25,7 @@ class LinkHistory:
     """
 
     def __init__(self, events: Iterable[TraceEvent], setup: Setup) -> None:
-        self._keepers = dict.fromkeys(f"keeper-{number}" for number in range(1, setup.n + 1))
+        self._keepers = dict.fromkeys(keeper_name(number) for number in range(1, setup.n + 1))
         self._link = setup.link
         self._changes: list[TraceEvent] = []
         for event in events:

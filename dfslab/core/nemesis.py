@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dfslab.core.errors import InvalidOption, TooManyFaults
-from dfslab.core.faults import BREAKING, CLIENT, MASTER, Action
+from dfslab.core.faults import BREAKING, Action
 from dfslab.core.guard import Standing, check_guard
 from dfslab.core.links import Link
+from dfslab.core.nodes import CLIENT, MASTER
 
 MOST_STEPS = 3
 """A fault lasts so many steps at most."""

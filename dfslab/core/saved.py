@@ -15,6 +15,7 @@ from typing import Any
 
 from dfslab.core.errors import DfsError, InvalidOption, TraceUnreadable
 from dfslab.core.history import Table
+from dfslab.core.nodes import LAB
 from dfslab.core.setup import TRACE_FORMAT, Setup
 from dfslab.core.trace import Kind, Trace, TraceEvent
 
@@ -49,7 +50,7 @@ def header_of(setup: Setup, events: Sequence[TraceEvent], base: Table, begin_s: 
         extra: dict[str, Any] = {"events": len(events) - 1}
         return replace(events[0], detail={**events[0].detail, **extra}), 1
     extra = {"events": len(events), "base": base.as_dict()}
-    return TraceEvent("lab.export:0", begin_s, "lab", Kind.CLUSTER_STARTED, detail={**setup.as_detail(), **extra}), 0
+    return TraceEvent(f"{LAB}.export:0", begin_s, LAB, Kind.CLUSTER_STARTED, detail={**setup.as_detail(), **extra}), 0
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from dfslab.core.faults import MASTER
 from dfslab.core.guard import Cut, Standing
 from dfslab.core.history import Table
 from dfslab.core.links import Link
+from dfslab.core.nodes import MASTER
 from dfslab.core.options import check_positive
 from dfslab.lab.damage import Damage
 from dfslab.lab.nodes import NodeState

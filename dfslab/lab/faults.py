@@ -8,8 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dfslab.core.errors import ClusterClosed, DfsError, InvalidOption
-from dfslab.core.faults import BREAKING, MASTER, Action
+from dfslab.core.faults import BREAKING, Action
 from dfslab.core.guard import check_guard
+from dfslab.core.nodes import MASTER
 from dfslab.core.options import check_positive
 from dfslab.core.scenario import steps_of_trace
 from dfslab.lab.background import Background

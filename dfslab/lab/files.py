@@ -13,13 +13,13 @@ from dfslab.client import Client, Download
 from dfslab.client.progress import ProgressArgument
 from dfslab.client.source import Uploadable
 from dfslab.core.errors import InvalidOption
-from dfslab.core.faults import MASTER
 from dfslab.core.model import FileInfo
 from dfslab.core.names import check_name
+from dfslab.core.nodes import LAB, MASTER, is_keeper
 from dfslab.lab.plan import check_cluster_name
 from dfslab.lab.running import Running
 
-RESERVED = (MASTER, "lab", "trace")
+RESERVED = (MASTER, LAB, "trace")
 """Nodes that the trace knows besides keepers and clients."""
 
 
@@ -87,7 +87,7 @@ class Files(Running):
         """
         self._check_open()
         check_cluster_name(name)
-        if name in RESERVED or name.startswith("keeper-"):
+        if name in RESERVED or is_keeper(name):
             raise InvalidOption(option="name", value=repr(name), reason="a node of the cluster has that name")
         with self._clients_lock:
             if name not in self._clients:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from dfslab.core.errors import InvalidOption, WrongState
-from dfslab.core.faults import MASTER
 from dfslab.core.guard import Cut
 from dfslab.core.links import Link, joined
+from dfslab.core.nodes import MASTER, short_name
 from dfslab.core.options import check_positive
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
 from dfslab.lab.nodes import NodeState
@@ -260,7 +260,7 @@ class NetworkFaults(Conditions):
         name = self._keeper(keeper)
         if self._network.is_muted(name) == muted:
             state, back = ("dropped already", "restore_heartbeats") if muted else ("not dropped", "drop_heartbeats")
-            advice = f"{back}({name.rpartition('-')[2]}) changes that"
+            advice = f"{back}({short_name(name)}) changes that"
             raise WrongState(node=f"{name}'s heartbeats", state=state, advice=advice)
         self._network.mute(name, muted=muted)
         return name, self._nodes.note("drop_heartbeats" if muted else "restore_heartbeats", name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dfslab.core.faults import MASTER
 from dfslab.core.history import Table
+from dfslab.core.nodes import MASTER
 from dfslab.core.options import check_positive
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
 from dfslab.lab.nodes import NodeState

@@ -14,6 +14,7 @@ from dfslab.core.errors import UnknownKeeper, WrongState
 from dfslab.core.links import Link
 from dfslab.core.liveness import Liveness
 from dfslab.core.model import Address
+from dfslab.core.nodes import MASTER, keeper_name, short_name
 from dfslab.core.trace import Kind, Tracer
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.keeper_node import KeeperNode, KeeperSettings
@@ -161,7 +162,7 @@ class Nodes:
             return name, event
 
     def _is_cut_off(self, keeper: str) -> bool:
-        return self.network.is_cut(keeper, "master") or self.network.is_cut("master", keeper)
+        return self.network.is_cut(keeper, MASTER) or self.network.is_cut(MASTER, keeper)
 
     def pause(self, keeper: str | int) -> tuple[str, str]:
         """Freeze a keeper's threads where they are."""
@@ -187,7 +188,7 @@ class Nodes:
             slot = self._in_state(keeper, advice, NodeState.RUNNING, NodeState.PAUSED, NodeState.KILLED)
             name = slot.settings.name
             if slot.disk_is_full == full:
-                number = name.rpartition("-")[2]
+                number = short_name(name)
                 state, back = ("already full", "free_disk") if full else ("not full", "fill_disk")
                 advice = f"{back}({number}) changes that"
                 raise WrongState(node=f"{name}'s disk", state=state, advice=advice)
@@ -224,7 +225,7 @@ class Nodes:
         slot = self._slot(keeper)
         if slot.state not in allowed:
             name = slot.settings.name
-            number = name.rpartition("-")[2]
+            number = short_name(name)
             state = "already dead" if slot.state is NodeState.KILLED else str(slot.state)
             raise WrongState(node=name, state=state, advice=advice.format(number))
         return slot
@@ -234,7 +235,7 @@ class Nodes:
 
     def name_of(self, keeper: str | int) -> str:
         """Return the name of a keeper given by name or number, or raise UnknownKeeper."""
-        name = f"keeper-{keeper}" if isinstance(keeper, int) and not isinstance(keeper, bool) else str(keeper)
+        name = keeper_name(keeper)
         if name not in self._slots:
             raise UnknownKeeper(keeper=repr(keeper), known=list(self._slots))
         return name
@@ -253,7 +254,7 @@ class Nodes:
 
     def _need_master(self, why: str) -> None:
         if self.master_state is not NodeState.RUNNING:
-            raise WrongState(node="master", state=self.master_state, advice=f"{why}; restart_master() first")
+            raise WrongState(node=MASTER, state=self.master_state, advice=f"{why}; restart_master() first")
 
     def _start_master(self, settings: MasterSettings) -> MasterNode:
         from dfslab.runtime.master_node import MasterNode  # with the first start, not with `import dfslab`
@@ -264,10 +265,10 @@ class Nodes:
         """Crash the master; return the id of the line in the trace."""
         with self._lock:
             if self.master_state is NodeState.KILLED:
-                raise WrongState(node="master", state="already dead", advice="restart_master() brings it back")
+                raise WrongState(node=MASTER, state="already dead", advice="restart_master() brings it back")
             self.master_state = NodeState.KILLED
             self.master.cut()
-            event = self.note("kill", "master")
+            event = self.note("kill", MASTER)
             self.master.join()
             return event
 
@@ -275,8 +276,8 @@ class Nodes:
         """Start the master again with its port and its catalog."""
         with self._lock:
             if self.master_state is not NodeState.KILLED:
-                raise WrongState(node="master", state=self.master_state, advice="kill_master() it first")
-            self.note("restart", "master")
+                raise WrongState(node=MASTER, state=self.master_state, advice="kill_master() it first")
+            self.note("restart", MASTER)
             self.master.join()  # in case the kill was interrupted
             self.master = self._start_master(self._master_settings)
             self.master_state = NodeState.RUNNING

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from dfslab.core.errors import ClusterClosed, InvalidOption, WaitTimedOut
-from dfslab.core.faults import CLIENT, MASTER
+from dfslab.core.nodes import CLIENT, MASTER, keeper_name, short_name
 from dfslab.lab.background import Background
 from dfslab.lab.scenario import Scenario
 
@@ -98,19 +98,19 @@ def check_nodes(scenario: Scenario, keepers: Sequence[str], clients: Sequence[st
     InvalidOption
         Naming the step and the argument, such as `scenario[3].kill.keeper`.
     """
-    numbers = [int(name.rpartition("-")[2]) for name in keepers]
+    numbers = [int(short_name(name)) for name in keepers]
     highest = max(numbers, default=0)
     others = (MASTER, *clients)
     known = dict.fromkeys((*keepers, *others))
     for index, step in enumerate(scenario):
         if step.action.kind == "add_keeper":
             highest += 1
-            known[f"keeper-{highest}"] = None
+            known[keeper_name(highest)] = None
         for option, given in step.action.arguments.items():
             if option not in ("keeper", "node", "other", "a", "b") or given is None:
                 continue
             for node in given if isinstance(given, list) else [given]:
-                name = f"keeper-{node}" if isinstance(node, int) and not isinstance(node, bool) else node
+                name = keeper_name(node)
                 if name not in known or (option == "keeper" and name in others):
                     reason = f"no such node at that time; there are {', '.join(known)}"
                     where = f"scenario[{index}].{step.action.kind}.{option}"

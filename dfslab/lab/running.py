@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from dfslab.client import Client
 from dfslab.core.errors import CatalogDamaged, ClusterClosed, InvalidOption, WrongDirectory
-from dfslab.core.faults import CLIENT
 from dfslab.core.model import Address
+from dfslab.core.nodes import CLIENT, LAB, keeper_name
 from dfslab.core.trace import Kind, Tracer
 from dfslab.lab.nodes import Nodes, NodeState
 from dfslab.lab.plan import Plan
@@ -48,7 +48,7 @@ class Running:
             _keep_earlier_trace(self.root)
             self._recorder = Recorder(self.root / "trace.jsonl")
             undo.callback(self._recorder.close)
-            self._tracer = Tracer("lab", secrets.token_hex(2))
+            self._tracer = Tracer(LAB, secrets.token_hex(2))
             self._recorder.add(self._tracer.event(Kind.CLUSTER_STARTED, self._clock.now(), **self.setup.as_detail()))
             self._network = Network(plan.seed)
             undo.callback(self._network.close)
@@ -98,8 +98,8 @@ class Running:
 
     def _keeper_settings(self, plan: Plan) -> Callable[[int, Address], KeeperSettings]:
         return lambda number, master: KeeperSettings(
-            name=f"keeper-{number}",
-            directory=self.root / f"keeper-{number}",
+            name=keeper_name(number),
+            directory=self.root / keeper_name(number),
             master=master,
             token=self.token,
             host=plan.host,

@@ -26,6 +26,7 @@ from dfslab.core.errors import (
 from dfslab.core.keeper import Keeper, events, instructions
 from dfslab.core.keeper.keeper import Membership
 from dfslab.core.model import Address, Version
+from dfslab.core.nodes import MASTER
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
@@ -305,7 +306,7 @@ class KeeperNode(DataKeeperServicer):
             self._master.call(method, request, self._rpc_timeout_s)
         except DfsError as error:
             self._trace(
-                self._tracer.event(Kind.UNHEARD, self._clock.now(), peer="master", call=method, reason=str(error))
+                self._tracer.event(Kind.UNHEARD, self._clock.now(), peer=MASTER, call=method, reason=str(error))
             )
 
     def _report_stored(self, written: events.ReplicaWritten, cause: str) -> pb.ReplicaStoredReply:

@@ -26,6 +26,7 @@ from dfslab.core.master.instructions import (
     Reply,
 )
 from dfslab.core.model import Address
+from dfslab.core.nodes import MASTER
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
 from dfslab.core.trace import Kind, TraceEvent, Tracer
@@ -83,7 +84,7 @@ class MasterNode:
         And nothing is left running.
     """
 
-    name = "master"
+    name = MASTER
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from dfslab.core.master.instructions import PlannedAction, Recorded, Registered,
 from dfslab.core.master.state import Keeper
 from dfslab.core.model import FileInfo
 from dfslab.core.names import check_name
+from dfslab.core.nodes import MASTER
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.dfs_pb2_grpc import MasterTrackerServicer
 from dfslab.runtime.gate import Gate
@@ -33,7 +34,7 @@ T = TypeVar("T")
 class MasterService(MasterTrackerServicer):
     """Answers the methods of `MasterTracker` for a node."""
 
-    name = "master"
+    name = MASTER
 
     def __init__(self, node: MasterNode) -> None:
         self._node = node

@@ -25,12 +25,12 @@ from dfslab.core.errors import (
     ProtocolError,
 )
 from dfslab.core.model import Address
+from dfslab.core.nodes import MASTER
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.wire import error_from, error_to
 
-MASTER = "master"
 NO_ANSWER = "no answer in time"
 TOKEN_KEY = "dfs-token"
 ERROR_KEY = "dfs-error-bin"

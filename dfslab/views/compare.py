@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dfslab.core.faults import MASTER, fault_periods
+from dfslab.core.faults import fault_periods
 from dfslab.core.history import Table
 from dfslab.core.link_history import LinkHistory
+from dfslab.core.nodes import MASTER
 from dfslab.core.predict import (
     Prediction,
     Wires,

@@ -12,6 +12,7 @@ from html import escape
 
 from dfslab.core.errors import NoSuchFile, UnknownKeeper
 from dfslab.core.faults import FaultPeriod, fault_periods
+from dfslab.core.nodes import keeper_name
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.sentences import action_text, seconds, sentence
 from dfslab.views.snapshot import in_natural_order, live_holders
@@ -137,7 +138,7 @@ class _Case:
         self.evidence: dict[str, TraceEvent] = {}
 
     def _known_keeper(self, keeper: str | int) -> str:
-        name = f"keeper-{keeper}" if isinstance(keeper, int) and not isinstance(keeper, bool) else str(keeper)
+        name = keeper_name(keeper)
         registered = (e.peer for e in self.record.events if e.kind in (Kind.KEEPER_REGISTERED, Kind.KEEPER_UNSEEN))
         known = dict.fromkeys([*self.base.keepers, *registered])
         if name not in known:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dfslab.core.faults import ACTIONS, LINK_FIELDS, fault_periods
+from dfslab.core.nodes import short_name
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.snapshot import in_natural_order
 
@@ -113,5 +114,5 @@ def _names(nodes: Iterable[str], *, short: bool) -> str:
     names = in_natural_order(nodes)
     if len(names) > MANY_NODES:
         return f"{len(names)} nodes"
-    first = names[:1] if not short else [name.removeprefix("keeper-") for name in names[:1]]
-    return ", ".join([*first, *(name.removeprefix("keeper-") for name in names[1:])])
+    whole = 0 if short else 1
+    return ", ".join([*names[:whole], *map(short_name, names[whole:])])

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from dfslab.core.errors import InvalidOption
 from dfslab.core.faults import fault_periods
+from dfslab.core.nodes import MASTER, short_name
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.downloads import DownloadStory, fold_downloads
 from dfslab.views.faults import done_to
 from dfslab.views.observations import silences
 from dfslab.views.snapshot import in_natural_order
 
-MASTER = "master"
 MOST_MESSAGES = 60
 MOST_FAILURES = 6
 
@@ -211,7 +211,7 @@ def _download(events: Sequence[TraceEvent], names: Mapping[str, None], replicas:
     for event in events:
         if event.kind is Kind.DOWNLOAD_STARTED and event.cause == story.transfer:
             first, *others = in_natural_order(event.detail["holders"])
-            holders = [first, *(holder.removeprefix("keeper-") for holder in others)]
+            holders = [first, *map(short_name, others)]
             yield Message(event.time_s, MASTER, story.client, ", ".join(holders), "b")
         elif event.kind is Kind.DOWNLOAD_FAILED and event.cause == story.transfer:
             yield Message(event.time_s, story.client, story.client, f"✗ {event.detail['reason']}", "", Wire.FAILED)

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dfslab.core.faults import MASTER, FaultPeriod, fault_periods
+from dfslab.core.faults import FaultPeriod, fault_periods
 from dfslab.core.history import Table
 from dfslab.core.link_history import LinkHistory
+from dfslab.core.nodes import MASTER
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.snapshot import live_holders
 from dfslab.views.transfers import Transfer, fold_transfers

@@ -13,15 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfslab.core.faults import MASTER, fault_periods
+from dfslab.core.faults import fault_periods
 from dfslab.core.history import Table
+from dfslab.core.nodes import CLIENT, LAB, MASTER, is_keeper
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.copies import live_copies_over_time
 from dfslab.views.sentences import action_text, sentence
 from dfslab.views.snapshot import natural_key
 from dfslab.views.transfers import fold_transfers
-
-LAB = "lab"
 
 _INSTANTS: Mapping[Kind, tuple[str, str]] = {
     Kind.KEEPER_REGISTERED: ("life", "registered"),
@@ -123,7 +122,7 @@ class _Lanes:
 
 def _place(node: str) -> tuple[int, tuple[tuple[str, int], ...]]:
     first = {LAB: 0, MASTER: 1}
-    return first.get(node, 3 if node.startswith("keeper-") else 2), natural_key(node)
+    return first.get(node, 3 if is_keeper(node) else 2), natural_key(node)
 
 
 def _named(what: str, pid: int, tid: int, /, **args: Any) -> dict[str, Any]:
@@ -174,7 +173,7 @@ def _transfers(events: Sequence[TraceEvent], now_s: float) -> Iterator[Slice]:
         end = max(start, one.end_s if not math.isnan(one.end_s) else now_s)
         args = {"bytes": one.bytes, "version": one.version, "state": one.state, "reason": one.reason}
         if one.kind == "download":
-            yield Slice(one.target or "client", "downloads", f"download {one.file_name}", start, end, args)
+            yield Slice(one.target or CLIENT, "downloads", f"download {one.file_name}", start, end, args)
             continue
         lane, verb = ("uploads", "upload") if one.kind == "upload" else ("sends", "send")
         joined = number if one.source and one.target else 0

@@ -10,6 +10,7 @@ from dfslab.core.errors import InvalidTransition, NoSuchReplica, NotReady, Stale
 from dfslab.core.keeper import events, instructions
 from dfslab.core.keeper.instructions import Instruction
 from dfslab.core.model import StoredReplica
+from dfslab.core.nodes import MASTER
 from dfslab.core.trace import Kind, Tracer
 
 HEADROOM_BYTES = 1 << 20
@@ -181,7 +182,7 @@ class Keeper:
             Kind.REPLICA_STORED,
             now,
             version=stored.version,
-            peer="master",
+            peer=MASTER,
             bytes=stored.size,
             cause=event.cause,
             copy=event.copy_id,

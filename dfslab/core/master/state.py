@@ -19,6 +19,7 @@ from dfslab.core.master.instructions import (
     Reply,
 )
 from dfslab.core.model import Address, FileInfo, Version
+from dfslab.core.nodes import MASTER
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
 from dfslab.core.trace import Kind, Tracer
@@ -163,7 +164,7 @@ class MasterState:
         self.options = options
         self.policies = policies.fresh()
         self.rng = rng
-        self.tracer = Tracer("master", boot)
+        self.tracer = Tracer(MASTER, boot)
         self.table = LookupTable()
         self.keepers: dict[str, Keeper] = {}
         self.uploads: dict[str, Upload] = {}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dfslab.core.blocks import split_into_chunks
 from dfslab.core.links import Bucket, Link
+from dfslab.core.nodes import CLIENT, MASTER
 from dfslab.core.options import Options
 from dfslab.core.policies.chunk_scheduler import WorkStealing
 from dfslab.core.predict.prediction import (
@@ -21,7 +22,7 @@ from dfslab.core.predict.prediction import (
     rate_of,
     unknown,
 )
-from dfslab.core.predict.wires import CLIENT, EARLY, LATE, MASTER, MEAN, Wires, named, tries
+from dfslab.core.predict.wires import EARLY, LATE, MEAN, Wires, named, tries
 
 _HEDGE = WorkStealing()
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from dfslab.core.links import Link
+from dfslab.core.nodes import MASTER
 from dfslab.core.options import Options
 from dfslab.core.predict.detection import detection_s
 from dfslab.core.predict.prediction import (
@@ -17,7 +18,7 @@ from dfslab.core.predict.prediction import (
     check_some,
     unknown,
 )
-from dfslab.core.predict.wires import EARLY, LATE, MASTER, MEAN, Wires, named, tries
+from dfslab.core.predict.wires import EARLY, LATE, MEAN, Wires, named, tries
 
 
 def repair_s(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
+from dfslab.core.nodes import CLIENT, MASTER
 from dfslab.core.options import Options, check_count
 from dfslab.core.predict.prediction import (
     RATE_TOLERANCE,
@@ -17,7 +18,7 @@ from dfslab.core.predict.prediction import (
     check_some,
     unknown,
 )
-from dfslab.core.predict.wires import CLIENT, EARLY, LATE, MASTER, MEAN, Wires, fair_shares, named, tries
+from dfslab.core.predict.wires import EARLY, LATE, MEAN, Wires, fair_shares, named, tries
 
 
 def upload_s(

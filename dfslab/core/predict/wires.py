@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import BURST_S, Link, LinkTable, Path
 
-CLIENT, MASTER = "client", "master"
 EARLY, MEAN, LATE = -1, 0, 1
 """Whether jitter is taken at its best, not at all, or at its worst."""
 

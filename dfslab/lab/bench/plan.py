@@ -11,6 +11,7 @@ from dfslab import cluster as front_door
 from dfslab.cluster import Cluster
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
+from dfslab.core.nodes import CLIENT
 from dfslab.core.options import check_count, check_positive
 
 T = TypeVar("T")
@@ -131,7 +132,7 @@ def give_links(cluster: Cluster, keepers: Sequence[Link], client: Link) -> None:
     """Give keeper-1, keeper-2 ... these links, and the client its own."""
     for number, link in enumerate(keepers, start=1):
         cluster.set_link(number, link=link)
-    cluster.set_link("client", link=client)
+    cluster.set_link(CLIENT, link=client)
 
 
 def random_bytes(size: float, seed: int) -> bytes:

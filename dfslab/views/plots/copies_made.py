@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from dfslab.core.errors import NoSuchFile
 from dfslab.core.history import Table
+from dfslab.core.nodes import short_name
 from dfslab.core.trace import TraceEvent
 from dfslab.views.plots.fault_bands import shade_faults
 from dfslab.views.plots.time_axis import TIME, show_time
@@ -91,7 +92,7 @@ def _bars(copies: Sequence[Transfer], now: float) -> tuple[list[_Bar], list[str]
     """Return the bars and the names of their lanes, from the top down."""
     if len(copies) > MOST_LANES:
         return _bars_by_target(copies, now)
-    lanes = [f"{copy.source} → {copy.target.removeprefix('keeper-')}" for copy in copies]
+    lanes = [f"{copy.source} → {short_name(copy.target)}" for copy in copies]
     return [_Bar(copy, *_span(copy, now), lane) for lane, copy in enumerate(copies)], lanes
 
 

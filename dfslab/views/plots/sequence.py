@@ -12,8 +12,9 @@ from matplotlib.patches import Patch
 
 from dfslab.core.errors import NoSuchFile
 from dfslab.core.history import Table
+from dfslab.core.nodes import MASTER, is_keeper
 from dfslab.core.trace import TraceEvent
-from dfslab.views.messages import MASTER, Message, Wire, messages_of
+from dfslab.views.messages import Message, Wire, messages_of
 from dfslab.views.plots.time_axis import TIME
 from dfslab.views.snapshot import in_natural_order
 from dfslab.views.style import (
@@ -72,8 +73,8 @@ def draw_sequence(
 def _nodes(messages: Sequence[Message]) -> list[str]:
     """Return the nodes concerned, from left to right: who asked, the master, the first few of the keepers."""
     found = dict.fromkeys(node for message in messages for node in (message.source, message.target))
-    clients = [node for node in found if node != MASTER and not node.startswith("keeper-")]
-    keepers = in_natural_order(node for node in found if node.startswith("keeper-"))
+    clients = [node for node in found if node != MASTER and not is_keeper(node)]
+    keepers = in_natural_order(node for node in found if is_keeper(node))
     return [*clients, MASTER, *keepers[:MOST_KEEPERS]] if found else []
 
 

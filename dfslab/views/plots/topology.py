@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 
 from dfslab.core.faults import fault_periods
 from dfslab.core.history import Table
+from dfslab.core.nodes import CLIENT, MASTER, is_keeper
 from dfslab.core.trace import TraceEvent
 from dfslab.views.faults import PARTITIONED, Fault, done_to, faults_of
 from dfslab.views.plots.throughput import LINES
@@ -37,7 +38,6 @@ from dfslab.views.style import (
 )
 from dfslab.views.under_way import UnderWay, fold_under_way
 
-MASTER, CLIENT = "master", "client"
 FEW = 14
 """Up to so many keepers have all their words beside them."""
 MASTER_AT, CLIENT_AT = (0.0, 0.2), (0.0, -0.24)
@@ -141,17 +141,13 @@ def _places(keepers: Sequence[str], moving: Sequence[UnderWay]) -> dict[str, Pla
     """Return where each node is: keepers clockwise from the top on a circle, the others within it."""
     places: dict[str, Place] = {MASTER: MASTER_AT}
     clients = dict.fromkeys([CLIENT, *(node for one in moving for node in (one.source, one.target))])
-    clients = {node: None for node in clients if node not in keepers and node != MASTER and not _is_keeper(node)}
+    clients = {node: None for node in clients if node not in keepers and node != MASTER and not is_keeper(node)}
     for number, client in enumerate(clients):
         places[client] = (CLIENT_AT[0] + (number - (len(clients) - 1) / 2) * CLIENTS_APART, CLIENT_AT[1])
     for number, keeper in enumerate(keepers):
         angle = math.pi / 2 - 2 * math.pi * number / len(keepers)
         places[keeper] = (math.cos(angle), math.sin(angle))
     return places
-
-
-def _is_keeper(node: str) -> bool:
-    return node.startswith("keeper-")
 
 
 def _draw_spokes(ax: Axes, table: Table, keepers: Sequence[str], places: Mapping[str, Place]) -> None:
@@ -205,13 +201,13 @@ def _write_progress(ax: Axes, these: Sequence[UnderWay], source: Place, target: 
 
 
 def _draw_nodes(ax: Axes, states: Mapping[str, str], places: Mapping[str, Place], load: Mapping[str, Load]) -> None:
-    keepers = [node for node in states if _is_keeper(node)]
+    keepers = [node for node in states if is_keeper(node)]
     most = max((load[keeper].stored_bytes for keeper in keepers), default=0) or 1
     small, large = (90.0, 480.0) if len(keepers) <= FEW else (26.0, 150.0)
     shrink = min(1.0, _radius_points(ax) / ROOMY_POINTS)
     for node, state in states.items():
         look, (x, y) = LOOKS.get(state, LOOKS["unseen"]), places[node]
-        share = load[node].stored_bytes / most if _is_keeper(node) else 0.5
+        share = load[node].stored_bytes / most if is_keeper(node) else 0.5
         area = shrink * (small + (large - small) * share)
         ax.scatter([x], [y], s=area, marker=look.marker, facecolor=look.face, edgecolor=INK, linewidth=0.9, zorder=5)
 
@@ -224,7 +220,7 @@ def _radius_points(ax: Axes) -> float:
 
 def _condition(node: str, state: str, faults: Mapping[str, list[str]]) -> list[str]:
     """Return the words for a node's state, as the master has it, and for what the laboratory did to it."""
-    belief = [state] if _is_keeper(node) or state == "dead" else []
+    belief = [state] if is_keeper(node) or state == "dead" else []
     return belief + [done_to(fault) for fault in faults.get(node, ()) if fault not in belief]
 
 
