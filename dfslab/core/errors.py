@@ -211,20 +211,20 @@ class SourceForbidden(SourceUnreadable, PermissionError):
 
 
 class TargetUnwritable(DfsError, OSError):
-    """The place to download to can't be written; nothing was left there."""
+    """The place to download or save to can't be written; nothing was left there."""
 
     status = Status.INVALID_ARGUMENT
 
     def __init__(self, *, path: str, reason: str) -> None:
         super().__init__(
-            f"can't write {path!r}: {reason}; nothing was left there: choose another place",
+            f"can't write {path!r}: {reason}; nothing was left there: choose another place (to=... of a download)",
             path=path,
             reason=reason,
         )
 
 
 class TargetMissing(TargetUnwritable, FileNotFoundError):
-    """The folder to download to does not exist."""
+    """The folder to download or save to does not exist."""
 
 
 class TargetForbidden(TargetUnwritable, PermissionError):
