@@ -346,7 +346,18 @@ def test_a_dashboard_that_was_replaced_keeps_one_line(stage: Stage) -> None:
 
     assert [child.value for child in stage.dashboard.children] == [stage.widget("error").value]
     assert "newer dashboard" in stage.shows("error").text
-    assert all(button.comm is None for button in buttons)
+    assert all(button.comm is button.layout.comm is button.style.comm is None for button in buttons)
+
+
+def test_running_the_cell_again_and_again_leaves_few_widgets_behind() -> None:
+    source = Story(["keeper-1"]).source()
+
+    def again() -> int:
+        Dashboard(source, FakeControls()).replace()
+        return len(ipywidgets.widgets.widget._instances)
+
+    first = again()
+    assert again() - first < 10
 
 
 def test_a_long_transfer_does_not_hold_up_the_dashboard_that_replaces_this_one(

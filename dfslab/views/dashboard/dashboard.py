@@ -176,7 +176,9 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
         inner = [widget for child in self.children if child is not self._notice for widget in descendants(child)]
         self.set_trait("children", [self._notice])
         for widget in inner:
-            widget.close()
+            for part in (widget, getattr(widget, "layout", None), getattr(widget, "style", None)):
+                if part is not None:
+                    part.close()
 
     def close(self) -> None:
         """Stop, and take the widgets away."""
