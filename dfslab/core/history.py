@@ -103,12 +103,24 @@ class Table:
 
     def live_copies(self, version: str) -> int:
         """Return how many valid replicas of `version` are on live keepers."""
-        rows = self.replicas.get(version, {}).values()
-        return sum(
-            1
-            for row in rows
-            if row.state == "valid" and row.keeper in self.keepers and self.keepers[row.keeper].is_alive
-        )
+        return len(self.live_holders(version))
+
+    def live_holders(self, version: str) -> list[str]:
+        """Return the live keepers with a valid replica of `version`, in the order in which they got it."""
+        return [keeper for keeper in self.valid_holders(version) if self.is_alive(keeper)]
+
+    def valid_holders(self, version: str) -> list[str]:
+        """Return the keepers with a valid replica of `version`, whether they live or not."""
+        return [row.keeper for row in self.replicas.get(version, {}).values() if row.state == "valid"]
+
+    def is_alive(self, keeper: str) -> bool:
+        """Return True while the master counts on a keeper."""
+        row = self.keepers.get(keeper)
+        return row is not None and row.is_alive
+
+    def version_of(self, file_name: str) -> str | None:
+        """Return the version that a name means; in the middle of an overwrite, when both are there, the newer one."""
+        return next((row.version for row in reversed(self.files.values()) if row.file_name == file_name), None)
 
 
 def _master_started(table: Table, event: TraceEvent) -> None:

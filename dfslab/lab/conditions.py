@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 from dfslab.core.guard import Cut, Standing
 from dfslab.core.history import Table
 from dfslab.core.links import Link
 from dfslab.core.nodes import MASTER
 from dfslab.core.options import check_positive
+from dfslab.core.recovery import not_recovered
 from dfslab.lab.damage import Damage
 from dfslab.lab.nodes import NodeState
 from dfslab.lab.plan import Plan
@@ -103,24 +103,3 @@ class Conditions(Running):
         with self._nodes.held():
             self._damages = [damage for damage in self._damages if damage.matters(table, replicas)]
             return tuple(dict.fromkeys(damage.keeper for damage in self._damages))
-
-
-def not_recovered(table: Table, standing: Standing, replicas: int) -> list[str]:
-    """Return which keepers and files are not yet as they should be, apart from what is still broken."""
-    if MASTER in standing.dead:
-        return []
-    broken = replace(standing, corrupt=()).broken()  # damage that nobody has found keeps nothing from recovering
-    well = [keeper for keeper in standing.keepers if keeper not in broken]
-    rows = table.keepers
-    missing = [f"the master has not got {name} back" for name in well if name not in rows or not rows[name].is_alive]
-    for file in table.files.values():
-        valid = [row.keeper for row in table.replicas.get(file.version, {}).values() if row.state == "valid"]
-        good = [keeper for keeper in valid if keeper in well and keeper in rows and rows[keeper].is_alive]
-        able = [keeper for keeper in well if keeper in good or keeper not in standing.full]
-        if not good and any(keeper in broken for keeper in valid):
-            continue  # there is nothing to copy it from while another fault lasts
-        wanted = min(replicas, len(able))
-        if len(good) < wanted:
-            where = ", ".join(good) or "none"
-            missing.append(f"{file.file_name!r} has {len(good)} of {wanted} live copies ({where})")
-    return missing

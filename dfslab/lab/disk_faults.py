@@ -69,7 +69,7 @@ class DiskFaults(Conditions):
 
     def _damage(self, name: str, holder: str, how: str) -> Damage:
         table = self._recorder.table()
-        version = next((one.version for one in table.files.values() if one.file_name == name), None)
+        version = table.version_of(name)
         if version is None:
             raise NoSuchFile(name=name)
         if holder not in table.replicas.get(version, {}):

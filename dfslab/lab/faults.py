@@ -277,12 +277,4 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
     def _good_copies(self) -> dict[str, list[str]]:
         """Return the live keepers with a good copy, by the name of each file that is not empty."""
         table = self._recorder.table()
-        return {
-            file.file_name: [
-                row.keeper
-                for row in table.replicas.get(file.version, {}).values()
-                if row.state == "valid" and row.keeper in table.keepers and table.keepers[row.keeper].is_alive
-            ]
-            for file in table.files.values()
-            if file.size
-        }
+        return {file.file_name: table.live_holders(file.version) for file in table.files.values() if file.size}

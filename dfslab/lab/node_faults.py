@@ -135,12 +135,7 @@ class NodeFaults(Conditions):
 
     def _not_registered(self, table: Table) -> list[str]:
         self._check_open()
-        rows = table.keepers
-        return [
-            f"{name} has not registered"
-            for name in self._heard_keepers()
-            if name not in rows or not rows[name].is_alive
-        ]
+        return [f"{name} has not registered" for name in self._heard_keepers() if not table.is_alive(name)]
 
 
 def _not_yet_drained(table: Table, name: str) -> list[str]:

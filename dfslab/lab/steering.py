@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dfslab.core.history import Table
+from dfslab.core.recovery import short_of_replicas
 from dfslab.lab.running import Running
-from dfslab.lab.waits import short_of_replicas, wait_until
+from dfslab.lab.waits import wait_until
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,11 +60,7 @@ class Steering(Running):
 
         def missing(table: Table) -> list[str]:
             self._check_open()
-            running = set(self._running_keepers())
-            rows = table.keepers
-            return short_of_replicas(
-                table, lambda keeper: keeper in running and keeper in rows and rows[keeper].is_alive, name, wanted
-            )
+            return short_of_replicas(table, self._running_keepers(), name, wanted)
 
         return wait_until(self._recorder, missing, timeout_s)
 
@@ -82,9 +79,9 @@ class Steering(Running):
 
         def missing(table: Table) -> list[str]:
             self._check_open()
-            row = table.keepers.get(name)
-            if (row is not None and row.is_alive) == alive:
+            if table.is_alive(name) == alive:
                 return []
+            row = table.keepers.get(name)
             return [f"the master has {name} as {row.state if row else 'unknown'}"]
 
         return wait_until(self._recorder, missing, limit_s)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from dfslab.core.history import FileRow, ReplicaRow, Table
-from dfslab.views.snapshot import current_files, in_natural_order, live_holders, natural_key
+from dfslab.views.snapshot import current_files, in_natural_order, natural_key
 from dfslab.views.tables import frame
 
 DIFF = {
@@ -91,9 +91,7 @@ def _files(before: Table, after: Table) -> Iterator[Change]:
             yield _one("file", name, "", "file_name", renamed[name], name, versions[1])
         elif versions[0] != versions[1]:
             yield _one("file", name, "", "version", *versions, versions[1] or versions[0])
-        copies = [
-            str(len(live_holders(table, version))) for table, version in zip((before, after), versions, strict=True)
-        ]
+        copies = [str(table.live_copies(version)) for table, version in zip((before, after), versions, strict=True)]
         if was and row and copies[0] != copies[1]:
             yield _one("file", name, "", "live_copies", copies[0], copies[1], row.version)
 

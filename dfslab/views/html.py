@@ -8,7 +8,7 @@ from html import escape
 
 from dfslab.core.history import Table
 from dfslab.core.pretty import size_text
-from dfslab.views.snapshot import current_files, in_natural_order, live_holders, load_by_keeper
+from dfslab.views.snapshot import current_files, in_natural_order, load_by_keeper
 
 SIGNS = {
     "alive": "●",
@@ -51,7 +51,7 @@ def cluster_html(name: str, where: str, table: Table | None, states: Mapping[str
 def _files_line(table: Table, replicas: int) -> str:
     """Say how many files there are, and how many of them have fewer live copies than they should."""
     files = current_files(table)
-    live = [len(live_holders(table, file.version)) for file in files]
+    live = [table.live_copies(file.version) for file in files]
     short, unavailable = sum(1 for copies in live if copies < replicas), live.count(0)
     goal = _count(replicas, "live copy", "live copies")
     if short:

@@ -13,7 +13,6 @@ from dfslab.core.history import Table
 from dfslab.core.link_history import LinkHistory
 from dfslab.core.nodes import MASTER
 from dfslab.core.trace import Kind, TraceEvent
-from dfslab.views.snapshot import live_holders
 from dfslab.views.transfers import Transfer, fold_transfers
 
 SILENT = ("dead", "paused", "heartbeats dropped")
@@ -88,7 +87,7 @@ class _Deaths:
             if death.keeper in rows and missing > 0:
                 death.versions.append(version)
                 death.sizes += [file.size] * missing
-                sources.update(dict.fromkeys(live_holders(self._table, version)))
+                sources.update(dict.fromkeys(self._table.live_holders(version)))
         death.sources = list(sources)
         death.targets = [row.keeper for row in self._table.keepers.values() if row.state == "alive"]
 

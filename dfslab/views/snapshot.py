@@ -39,8 +39,7 @@ def current_files(table: Table) -> list[FileRow]:
 
 def is_alive(table: Table, keeper: str) -> bool:
     """Return True while the master counts on a keeper."""
-    row = table.keepers.get(keeper)
-    return row is not None and row.is_alive
+    return table.is_alive(keeper)
 
 
 def replicas_of(table: Table, version: str) -> list[ReplicaRow]:
@@ -51,7 +50,7 @@ def replicas_of(table: Table, version: str) -> list[ReplicaRow]:
 
 def live_holders(table: Table, version: str) -> list[str]:
     """Return the live keepers with a valid replica of a version, in natural order."""
-    return [row.keeper for row in replicas_of(table, version) if row.state == "valid" and is_alive(table, row.keeper)]
+    return sorted(table.live_holders(version), key=natural_key)
 
 
 def file_state(live: int, wanted: int) -> str:

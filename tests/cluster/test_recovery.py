@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dfslab.core.guard import Cut, Standing
 from dfslab.core.history import FileRow, KeeperRow, ReplicaRow, Table
-from dfslab.lab.conditions import not_recovered
+from dfslab.core.recovery import not_recovered
 from dfslab.lab.damage import Damage
 
 KEEPERS = ("keeper-1", "keeper-2", "keeper-3", "keeper-4")

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from dfslab.core.history import Table
-from dfslab.views.snapshot import is_alive
 from dfslab.views.style import SMALL_SIZE, SMALLEST_SIZE, VERMILLION, points_of
 
 MANY = 8
@@ -30,7 +29,7 @@ def name_columns(ax: Axes, table: Table, keepers: Sequence[str]) -> None:
     size = max(SMALLEST_SIZE, min(SMALL_SIZE, 0.8 * step * room)) if upright else SMALL_SIZE
     ax.tick_params(axis="x", length=0, labelsize=size, labelrotation=90 if upright else 0)
     for number, label in zip(shown, ax.get_xticklabels(), strict=True):
-        if not is_alive(table, keepers[number]):
+        if not table.is_alive(keepers[number]):
             label.set(color=VERMILLION, fontweight="bold")
 
 

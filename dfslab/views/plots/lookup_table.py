@@ -19,7 +19,7 @@ from dfslab.core.history import FileRow, Table
 from dfslab.core.trace import TraceEvent
 from dfslab.views.plots.keeper_columns import MANY, name_columns
 from dfslab.views.plots.replica_looks import COPYING, DROPPING, LOOKS, NONE, VALID, code_of
-from dfslab.views.snapshot import current_files, in_natural_order, live_holders
+from dfslab.views.snapshot import current_files, in_natural_order
 from dfslab.views.style import (
     INK,
     PAPER,
@@ -131,7 +131,7 @@ def _draw_live_copies(ax: Axes, table: Table, files: Sequence[FileRow], column: 
         color=ink_of(ax),
     )
     for row, file in enumerate(files):
-        live = len(live_holders(table, file.version))
+        live = table.live_copies(file.version)
         short = live < replicas
         _write(
             ax,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dfslab.core.history import ReplicaRow, Table
-from dfslab.views.snapshot import is_alive
 from dfslab.views.style import GREEN, INK, PAPER, VERMILLION
 
 
@@ -34,5 +33,5 @@ LOOKS = (
 def code_of(table: Table, replica: ReplicaRow) -> int:
     """Return which of `LOOKS` a replica that is there has."""
     if replica.state == "valid":
-        return VALID if is_alive(table, replica.keeper) else OUT_OF_REACH
+        return VALID if table.is_alive(replica.keeper) else OUT_OF_REACH
     return CORRUPT if replica.state == "corrupt" else DROPPING

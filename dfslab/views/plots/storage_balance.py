@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from dfslab.core.history import Table
 from dfslab.views.plots.keeper_columns import name_columns
 from dfslab.views.plots.replica_looks import LOOKS, code_of
-from dfslab.views.snapshot import current_files, in_natural_order, is_alive
+from dfslab.views.snapshot import current_files, in_natural_order
 from dfslab.views.style import (
     INK,
     PAPER,
@@ -77,7 +77,7 @@ def _draw_bars(ax: Axes, keepers: list[str], stored: Mapping[str, Mapping[int, f
 
 def _draw_mean(ax: Axes, table: Table, keepers: list[str], stored: Mapping[str, Mapping[int, float]]) -> None:
     """Draw the mean of the live keepers, and say how far the fullest of them is above it."""
-    loads = [sum(stored.get(keeper, {}).values()) for keeper in keepers if is_alive(table, keeper)]
+    loads = [sum(stored.get(keeper, {}).values()) for keeper in keepers if table.is_alive(keeper)]
     mean = float(np.mean(loads)) if loads else 0.0
     if mean:
         words = f"mean of {len(loads)} live keepers: {mean:.3g} MB\n(fullest / mean = {max(loads) / mean:.2f})"
