@@ -7,7 +7,7 @@ one line of kind `fault` in the trace, from which the same action can be read ba
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -16,6 +16,8 @@ from dfslab.core.errors import InvalidOption
 from dfslab.core.nodes import CLIENT as CLIENT
 from dfslab.core.nodes import MASTER as MASTER
 from dfslab.core.trace import Kind, TraceEvent
+
+PARTITIONED, LINK_CHANGED = "partitioned", "link changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,9 @@ ACTIONS: Mapping[str, ActionKind] = MappingProxyType(
         "pause": ActionKind((_KEEPER,), begins="paused"),
         "resume": ActionKind((_KEEPER,), ends=("paused",)),
         "partition": ActionKind(
-            (Parameter("a"), Parameter("b"), Parameter("one_way", False, optional=True)), begins="partitioned"
+            (Parameter("a"), Parameter("b"), Parameter("one_way", False, optional=True)), begins=PARTITIONED
         ),
-        "heal": ActionKind(ends=("partitioned",)),
+        "heal": ActionKind(ends=(PARTITIONED,)),
         "set_link": ActionKind(
             (
                 Parameter("node"),
@@ -67,7 +69,7 @@ ACTIONS: Mapping[str, ActionKind] = MappingProxyType(
                 Parameter("jitter_ms", None, optional=True),
                 Parameter("loss", None, optional=True),
             ),
-            begins="link changed",
+            begins=LINK_CHANGED,
         ),
         "corrupt": ActionKind((Parameter("name"), _KEEPER, Parameter("how", "bitflip", optional=True))),
         "fill_disk": ActionKind((_KEEPER,), begins="disk full"),
@@ -160,6 +162,10 @@ def _literal(value: Any) -> str:
     return repr(value)
 
 
+_SILENCING = ("dead", "paused", "heartbeats dropped")
+"""What keeps a keeper from being heard, besides a partition."""
+
+
 @dataclass(frozen=True, slots=True)
 class FaultPeriod:
     """A fault from its beginning to its end.
@@ -185,6 +191,62 @@ class FaultPeriod:
     event: str
     detail: Mapping[str, Any]
 
+    @property
+    def title(self) -> str:
+        """What a short label calls it, such as "keeper-3 dead" or "partitioned"."""
+        return f"{self.node} {self.what}".strip()
+
+    @property
+    def lasts(self) -> bool:
+        """True when the trace does not tell of its end."""
+        return math.isinf(self.end_s)
+
+    def covers(self, time_s: float) -> bool:
+        """Return True for a moment at which it lasted."""
+        return self.start_s <= time_s < self.end_s
+
+    @property
+    def sides(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Both sides of a partition; empty for another fault."""
+        return self.detail.get("a", ()), self.detail.get("b", ())
+
+    def cuts_off(self, source: str, target: str) -> bool:
+        """Return True for a partition that lets nothing pass from one node to another."""
+        a, b = self.sides
+        return (source in a and target in b) or (not self.detail.get("one_way") and target in a and source in b)
+
+    def silences(self, keeper: str) -> bool:
+        """Return True when it keeps what a keeper says from the master."""
+        return self.cuts_off(keeper, MASTER) or (self.node == keeper and self.what in _SILENCING)
+
+
+def lasting_by_node(periods: Iterable[FaultPeriod]) -> dict[str, list[FaultPeriod]]:
+    """Return the faults that last, by the node that suffers from them; both sides of a partition do."""
+    lasting: dict[str, list[FaultPeriod]] = {}
+    for period in periods:
+        if period.lasts:
+            a, b = period.sides
+            for node in [period.node] if period.node else [*a, *b]:
+                lasting.setdefault(node, []).append(period)
+    return lasting
+
+
+def state_of(whats: Iterable[str], seen: str) -> str:
+    """Return what is really so of a keeper: "dead", "paused", "decommissioned" or "running".
+
+    Parameters
+    ----------
+    whats : iterable of str
+        What it suffers from.
+    seen : str
+        Its state in the lookup table.
+    """
+    suffers = list(whats)
+    for state in ("dead", "paused"):
+        if state in suffers:
+            return state
+    return "decommissioned" if seen == "decommissioned" else "running"
+
 
 def fault_periods(events: Iterable[TraceEvent]) -> list[FaultPeriod]:
     """Return the faults that a trace tells of, in the order in which they began; those that last end at infinity.
@@ -207,7 +269,7 @@ def fault_periods(events: Iterable[TraceEvent]) -> list[FaultPeriod]:
             end(key, event.time_s)
         if not kind.begins:
             continue
-        apart = event.id if kind.begins == "partitioned" else str(event.detail.get("other") or "")
+        apart = event.id if kind.begins == PARTITIONED else str(event.detail.get("other") or "")
         key = (kind.begins, event.peer, apart)
         if key in lasting:
             end(key, event.time_s)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from dfslab.core.errors import NoSuchFile, UnknownKeeper
-from dfslab.core.faults import FaultPeriod, fault_periods
+from dfslab.core.faults import LINK_CHANGED, FaultPeriod, fault_periods
 from dfslab.core.nodes import keeper_name
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.sentences import action_text, seconds, sentence
@@ -20,7 +20,6 @@ from dfslab.views.source import Source
 
 _ARRIVALS = (Kind.REPLICA_RECORDED, Kind.REPLICA_RESTORED)
 _SIGNS_OF_LIFE = (Kind.HEARTBEAT, Kind.KEEPER_REGISTERED)
-_SILENCING = ("dead", "paused", "partitioned", "heartbeats dropped", "link changed")
 
 
 @dataclass(frozen=True)
@@ -417,7 +416,7 @@ class _Case:
                 heard = self._last_sign(event)
                 since = heard.time_s if heard is not None else self.begin_s
                 earlier = self.record.events[: self.record.position[event.id]]
-                behind = [one for one in fault_periods(earlier) if _silences(one, event.peer) and one.end_s > since]
+                behind = [one for one in fault_periods(earlier) if _may_silence(one, event.peer) and one.end_s > since]
                 return self.record.get(behind[-1].event) if behind else None
             case Kind.REPLICA_CORRUPT:
                 return self.record.last(
@@ -476,9 +475,6 @@ _GUESSES: Mapping[Kind, Callable[[_Case, TraceEvent], TraceEvent | None]] = {
 }
 
 
-def _silences(period: FaultPeriod, keeper: str) -> bool:
-    """Return True when a fault may keep a keeper's heartbeats from the master."""
-    if period.what not in _SILENCING:
-        return False
-    sides = [*period.detail.get("a", ()), *period.detail.get("b", ())]
-    return period.node == keeper or (period.what == "partitioned" and keeper in sides)
+def _may_silence(period: FaultPeriod, keeper: str) -> bool:
+    """Return True when a fault may keep a keeper's heartbeats from the master, if only by their delay."""
+    return period.silences(keeper) or (period.what == LINK_CHANGED and period.node == keeper)

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfslab.core.faults import ACTIONS, LINK_FIELDS, fault_periods
+from dfslab.core.faults import ACTIONS, LINK_CHANGED, LINK_FIELDS, PARTITIONED, fault_periods
 from dfslab.core.nodes import short_name
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.snapshot import in_natural_order
 
-PARTITIONED, LINK_CHANGED = "partitioned", "link changed"
 MANY_NODES = 3
 
 

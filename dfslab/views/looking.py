@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.faults import fault_periods
+from dfslab.core.faults import fault_periods, lasting_by_node, state_of
 from dfslab.core.history import Table
 from dfslab.views import tables
 from dfslab.views.diff import diff
@@ -108,14 +107,11 @@ class Looking:
     def node_states(self, at: float | None = None) -> dict[str, str]:
         """Return what the laboratory had done to each keeper: "running", "paused", "dead" or "decommissioned"."""
         source = self._source(at)
-        states = {
-            keeper: "decommissioned" if row.state == "decommissioned" else "running"
+        lasting = lasting_by_node(fault_periods(source.events()))
+        return {
+            keeper: state_of((fault.what for fault in lasting.get(keeper, ())), row.state)
             for keeper, row in source.table().keepers.items()
         }
-        for period in fault_periods(source.events()):
-            if math.isinf(period.end_s) and period.what in ("dead", "paused") and states.get(period.node) == "running":
-                states[period.node] = period.what
-        return states
 
     def compare(self, machine_mb_s: float | None = None) -> pd.DataFrame:
         """Return what took how long, predicted and observed; see `dfslab.views.compare.compare` for its columns.

@@ -16,7 +16,6 @@ from dfslab.core.nodes import MASTER, short_name
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.downloads import DownloadStory, fold_downloads
 from dfslab.views.faults import done_to
-from dfslab.views.observations import silences
 from dfslab.views.snapshot import in_natural_order
 
 MOST_MESSAGES = 60
@@ -193,8 +192,7 @@ def _occasion(events: Sequence[TraceEvent], order: TraceEvent) -> Iterator[Messa
 
 
 def _killing(events: Sequence[TraceEvent], death: TraceEvent) -> Iterator[Message]:
-    before = [period for period in fault_periods(events) if silences(period, death.peer)]
-    before = [period for period in before if period.start_s <= death.time_s < period.end_s]
+    before = [one for one in fault_periods(events) if one.covers(death.time_s) and one.silences(death.peer)]
     if before:
         yield Message(before[0].start_s, death.peer, death.peer, f"✗ {done_to(before[0].what)}", "", Wire.FAILED)
 

@@ -8,15 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dfslab.core.faults import FaultPeriod, fault_periods
+from dfslab.core.faults import LINK_CHANGED, FaultPeriod, fault_periods
 from dfslab.core.history import Table
 from dfslab.core.link_history import LinkHistory
-from dfslab.core.nodes import MASTER
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.transfers import Transfer, fold_transfers
 
-SILENT = ("dead", "paused", "heartbeats dropped")
-"""Faults that keep a keeper's heartbeats from the master; a partition may, too."""
 CONNECTION_RESTS_S = 60.0
 """How long a keeper leaves a connection open on which nothing is asked."""
 
@@ -69,8 +66,7 @@ class _Deaths:
             self._check(event)
 
     def _died(self, event: TraceEvent) -> None:
-        lasting = (period for period in self._periods if period.start_s <= event.time_s < period.end_s)
-        causes = tuple(period for period in lasting if silences(period, event.peer))
+        causes = tuple(one for one in self._periods if one.covers(event.time_s) and one.silences(event.peer))
         if not causes:
             return
         death = Death(event.peer, min(period.start_s for period in causes), event.time_s, causes)
@@ -99,19 +95,6 @@ class _Deaths:
                 if not short:
                     death.repaired_at = event.time_s
                     self._open.remove((death, short))
-
-
-def silences(period: FaultPeriod, keeper: str) -> bool:
-    """Return True when a fault keeps what a keeper says from the master."""
-    if period.what == "partitioned":
-        return _cuts_off(period, keeper)
-    return period.what in SILENT and period.node == keeper
-
-
-def _cuts_off(period: FaultPeriod, keeper: str) -> bool:
-    """Return True when a partition stops what a keeper says on its way to the master."""
-    a, b = period.detail.get("a", ()), period.detail.get("b", ())
-    return (keeper in a and MASTER in b) or (not period.detail.get("one_way") and MASTER in a and keeper in b)
 
 
 @dataclass
@@ -227,14 +210,14 @@ def is_disturbed(periods: Iterable[FaultPeriod], nodes: Sequence[str], start_s: 
         period.start_s < end_s
         and period.end_s > start_s
         and any(node in nodes for node in _touched(period))
-        and not (period.what == "link changed" and period.start_s <= start_s and period.end_s >= end_s)
+        and not (period.what == LINK_CHANGED and period.start_s <= start_s and period.end_s >= end_s)
         for period in periods
     )
 
 
 def _touched(period: FaultPeriod) -> list[str]:
-    detail = period.detail
-    return [period.node, str(detail.get("other") or ""), *detail.get("a", ()), *detail.get("b", ())]
+    a, b = period.sides
+    return [period.node, str(period.detail.get("other") or ""), *a, *b]
 
 
 class Connections:

@@ -158,9 +158,8 @@ def _slices(lanes: _Lanes, events: Sequence[TraceEvent], now_s: float) -> Iterat
 
 def _faults(events: Iterable[TraceEvent], now_s: float) -> Iterator[Slice]:
     for period in fault_periods(events):
-        end = now_s if math.isinf(period.end_s) else period.end_s
-        name = f"{period.node} {period.what}".strip()
-        yield Slice(LAB, "faults", name, period.start_s, end, {"event": period.event, **period.detail})
+        end = now_s if period.lasts else period.end_s
+        yield Slice(LAB, "faults", period.title, period.start_s, end, {"event": period.event, **period.detail})
 
 
 def _transfers(events: Sequence[TraceEvent], now_s: float) -> Iterator[Slice]:

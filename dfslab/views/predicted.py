@@ -15,7 +15,7 @@ from dfslab.core.options import Options
 from dfslab.core.predict import Prediction, Wires, detection_s, download_between, rate_of, repair_between
 from dfslab.core.setup import Setup
 from dfslab.core.trace import TraceEvent
-from dfslab.views.observations import Death, Moved, deaths_of, moves_of, silences
+from dfslab.views.observations import Death, Moved, deaths_of, moves_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def predicted_deaths(events: Iterable[TraceEvent], keepers: Sequence[str], optio
     windows = []
     silent_until: dict[str, float] = {}
     for period in fault_periods(events):
-        for keeper in [keeper for keeper in keepers if silences(period, keeper)]:
+        for keeper in [keeper for keeper in keepers if period.silences(keeper)]:
             already = period.start_s < silent_until.get(keeper, -math.inf)
             if not already and period.end_s > period.start_s + prediction.low:
                 windows.append(Window.after(keeper, period.start_s, prediction))

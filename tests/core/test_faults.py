@@ -8,7 +8,7 @@ import pytest
 
 from dfslab.cluster import Cluster
 from dfslab.core.errors import InvalidOption
-from dfslab.core.faults import ACTIONS, Action, FaultPeriod, fault_periods
+from dfslab.core.faults import ACTIONS, Action, FaultPeriod, fault_periods, lasting_by_node, state_of
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 
 tracer = Tracer("lab", "t")
@@ -118,3 +118,35 @@ def test_partitions_end_together_and_a_link_until_it_is_changed_again() -> None:
 
 def test_other_lines_of_the_trace_and_unknown_actions_are_no_faults() -> None:
     assert fault_periods([tracer.event(Kind.HEARTBEAT, 1.0, peer="keeper-1"), fault(2, "dance", "keeper-1")]) == []
+
+
+def test_a_partition_silences_who_can_not_reach_the_master_whichever_side_that_is() -> None:
+    apart = fault_periods(
+        [
+            fault(1.0, "partition", a=["keeper-1"], b=["master", "keeper-2"]),
+            fault(2.0, "partition", a=["master"], b=["keeper-3"], one_way=True),
+            fault(3.0, "partition", a=["keeper-4"], b=["master"], one_way=True),
+            fault(4.0, "partition", a=["keeper-5"], b=["keeper-6"]),
+        ]
+    )
+
+    heard = [[one for one in range(1, 7) if not period.silences(f"keeper-{one}")] for period in apart]
+    assert heard == [[2, 3, 4, 5, 6], [1, 2, 3, 4, 5, 6], [1, 2, 3, 5, 6], [1, 2, 3, 4, 5, 6]]
+
+
+def test_a_lasting_fault_is_one_of_every_node_that_suffers_from_it() -> None:
+    periods = fault_periods(
+        [
+            fault(1.0, "pause", "keeper-1"),
+            fault(2.0, "partition", a=["keeper-1"], b=["master"]),
+            fault(3.0, "kill", "keeper-1"),
+            fault(4.0, "kill", "keeper-2"),
+            fault(5.0, "restart", "keeper-2"),
+        ]
+    )
+
+    lasting = {node: [one.what for one in faults] for node, faults in lasting_by_node(periods).items()}
+    assert lasting == {"keeper-1": ["partitioned", "dead"], "master": ["partitioned"]}
+    assert state_of(lasting["keeper-1"], seen="alive") == "dead"
+    assert state_of((), seen="dead") == "running"
+    assert state_of((), seen="decommissioned") == "decommissioned"

@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from dfslab.core.faults import fault_periods
+from dfslab.core.faults import PARTITIONED, fault_periods, lasting_by_node
 from dfslab.core.history import Table
 from dfslab.core.nodes import CLIENT, MASTER, is_keeper
 from dfslab.core.trace import TraceEvent
-from dfslab.views.faults import PARTITIONED, Fault, done_to, faults_of
+from dfslab.views.faults import Fault, done_to, faults_of
 from dfslab.views.plots.throughput import LINES
 from dfslab.views.snapshot import Load, in_natural_order, load_by_keeper
 from dfslab.views.style import (
@@ -129,12 +129,12 @@ def _make_room(ax: Axes, labels: Sequence[str]) -> float:
 
 
 def _lasting(events: Sequence[TraceEvent]) -> Mapping[str, list[str]]:
-    """Return what each node suffers from at the end of the trace."""
-    found: dict[str, list[str]] = {}
-    for period in fault_periods(events):
-        if math.isinf(period.end_s) and period.what != PARTITIONED and not period.detail.get("other"):
-            found.setdefault(period.node, []).append(period.what)
-    return found
+    """Return what each node suffers from at the end of the trace; the legend tells of partitions."""
+    told = {
+        node: [fault.what for fault in faults if fault.what != PARTITIONED and not fault.detail.get("other")]
+        for node, faults in lasting_by_node(fault_periods(events)).items()
+    }
+    return {node: whats for node, whats in told.items() if whats}
 
 
 def _places(keepers: Sequence[str], moving: Sequence[UnderWay]) -> dict[str, Place]:
