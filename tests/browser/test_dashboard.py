@@ -49,10 +49,12 @@ class Shown:
     def button(self, name: str) -> Locator:
         return self.page.locator(f"button.dfs-{name}")
 
-    def drag_slider_to(self, share: float) -> None:
+    def drag_slider_to(self, time_s: float) -> None:
         """Take the slider by its thumb, which is at the right end, and pull it to the left."""
-        box = self.slider.bounding_box()
+        box, end_s = self.slider.bounding_box(), self.slider.get_attribute("max")
         assert box is not None
+        assert end_s is not None
+        share = time_s / float(end_s)
         y = box["y"] + box["height"] / 2
         self.page.mouse.move(box["x"] + box["width"] - 8, y)
         self.page.mouse.down()
@@ -83,7 +85,8 @@ def test_a_student_kills_a_keeper_while_a_cell_runs_sees_the_copies_return_and_l
     expect(running).to_have_count(1)
     keep(visited, f"dashboard-{ui}-after-a-kill")
 
-    shown.drag_slider_to(0.12)
+    killed = visited.page.locator(".dfs-feed li.yours time").first.inner_text()
+    shown.drag_slider_to(float(killed.removesuffix(" s")) - 0.5)
     expect(shown.time).to_have_class(re.compile(r"\bpast\b"))
     expect(shown.rows(FILE, victim)).to_contain_text("● alive")
     expect(shown.node(victim)).not_to_have_class(re.compile(r"\bdead\b"))
