@@ -70,6 +70,10 @@ class Kind(enum.StrEnum):
     NODE_ERROR = "node_error"
 
 
+NAMING = frozenset({Kind.FILE_COMMITTED, Kind.FILE_RESTORED, Kind.FILE_RENAMED})
+"""Kinds that give a version the name of a file."""
+
+
 @dataclass(frozen=True, slots=True)
 class TraceEvent:
     """One thing that happened.

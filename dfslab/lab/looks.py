@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dfslab.views.dashboard import Dashboard
-    from dfslab.views.explain import Explanation
+    from dfslab.views.explanation import Explanation
     from dfslab.views.exports import Events
     from dfslab.views.looking import Looking
     from dfslab.views.plots import Plots

@@ -11,7 +11,8 @@ from dfslab.core.faults import fault_periods, lasting_by_node, state_of
 from dfslab.core.history import Table
 from dfslab.views import tables
 from dfslab.views.diff import diff
-from dfslab.views.explain import Explanation, explain
+from dfslab.views.explain import explain
+from dfslab.views.explanation import Explanation
 from dfslab.views.exports import Events
 from dfslab.views.plots import Plots
 from dfslab.views.source import Source

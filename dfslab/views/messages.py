@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dfslab.core.errors import InvalidOption
 from dfslab.core.faults import fault_periods
 from dfslab.core.nodes import MASTER, short_name
-from dfslab.core.trace import Kind, TraceEvent
+from dfslab.core.trace import NAMING, Kind, TraceEvent
 from dfslab.views.downloads import DownloadStory, fold_downloads
 from dfslab.views.faults import done_to
 from dfslab.views.snapshot import in_natural_order
@@ -156,7 +156,7 @@ def _of_copy(event: TraceEvent) -> Iterator[Message]:
 
 def _repair(events: Sequence[TraceEvent], names: Mapping[str, None], replicas: int) -> Iterator[Message]:
     """Tell the newest copies that were ordered at once, and what they were ordered for."""
-    versions = {event.version: None for event in events if event.kind in _NAMING and event.file_name in names}
+    versions = {event.version: None for event in events if event.kind in NAMING and event.file_name in names}
     orders = [event for event in events if event.kind is Kind.COPY_ORDERED and event.version in versions]
     if not orders:
         return
@@ -172,9 +172,6 @@ def _repair(events: Sequence[TraceEvent], names: Mapping[str, None], replicas: i
         elif event.kind is Kind.REPLICA_RECORDED and event.version == orders[0].version and event.peer in awaited:
             del awaited[event.peer]
             yield from _of_copy(event)
-
-
-_NAMING = frozenset({Kind.FILE_COMMITTED, Kind.FILE_RESTORED, Kind.FILE_RENAMED})
 
 
 def _occasion(events: Sequence[TraceEvent], order: TraceEvent) -> Iterator[Message]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dfslab.core.history import Table
-from dfslab.core.trace import Kind, TraceEvent
+from dfslab.core.trace import NAMING, Kind, TraceEvent
 from dfslab.views.snapshot import in_natural_order
 
 MASTER_RESTARTED = "the master was restarted meanwhile"
@@ -103,11 +103,9 @@ def copies_under_way(events: Iterable[TraceEvent]) -> list[Transfer]:
 def names_of_files(base: Table, events: Iterable[TraceEvent]) -> dict[str, None]:
     """Return every name that a file of a trace ever had, or was to have: `base` is the table before the first event."""
     names = dict.fromkeys(row.file_name for row in base.files.values())
-    names.update(dict.fromkeys(event.file_name for event in events if event.kind in _NAMING))
+    naming = NAMING | {Kind.UPLOAD_REQUESTED}
+    names.update(dict.fromkeys(event.file_name for event in events if event.kind in naming))
     return names
-
-
-_NAMING = frozenset({Kind.UPLOAD_REQUESTED, Kind.FILE_COMMITTED, Kind.FILE_RESTORED, Kind.FILE_RENAMED})
 
 
 class TransferFold:

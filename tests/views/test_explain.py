@@ -12,7 +12,7 @@ import dfslab
 from dfslab.core.errors import InvalidOption, NoSuchFile, UnknownKeeper
 from dfslab.core.setup import Setup
 from dfslab.core.trace import Kind, Trace, Tracer
-from dfslab.views.explain import Explanation
+from dfslab.views.explanation import Explanation
 from dfslab.views.looking import Looking
 from dfslab.views.source import Source
 from tests.core.worlds import Drop, Lab, Said, lab, orders
