@@ -30,6 +30,7 @@ class MasterLink:
     def __init__(self, address: Address, token: str, patience_s: float, nic: Nic) -> None:
         self.address, self.patience_s = address, patience_s
         self._rpc = RpcClient(MasterTrackerStub, address, token, nic)
+        self.closed = False
 
     def once(self, method: str, request: Any, *, changes: bool, timeout_s: float = CALL_TIMEOUT_S) -> Any:
         """Call once."""
@@ -42,10 +43,11 @@ class MasterLink:
             try:
                 return self.once(method, request, changes=changes, timeout_s=max(0.1, deadline - time.monotonic()))
             except MasterUnavailable as error:
-                if not error.definite or time.monotonic() >= deadline:
+                if self.closed or not error.definite or time.monotonic() >= deadline:
                     raise
             time.sleep(0.1)
 
     def close(self) -> None:
-        """Close the channel."""
+        """Close the channel; calls under way end, and none is repeated."""
+        self.closed = True
         self._rpc.close()

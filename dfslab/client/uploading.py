@@ -77,7 +77,8 @@ class Uploading:
                 time.sleep(action.pause_s)
                 return self._ask_state(action)
         except DfsError as error:
-            return upload.MasterFailed(error, transient=isinstance(error, MasterUnavailable))
+            transient = isinstance(error, MasterUnavailable) and not self._master.closed
+            return upload.MasterFailed(error, transient=transient)
         assert isinstance(action, upload.Send)
         return self._send(action)
 

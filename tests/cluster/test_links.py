@@ -295,3 +295,25 @@ def test_closing_a_cluster_ends_transfers_that_its_links_hold_back(start: Starte
     closing.join()
 
     assert cluster.closed
+
+
+@pytest.mark.parametrize("call", ["stat", "upload"])
+def test_closing_a_client_ends_its_patience_with_a_master_that_does_not_answer(start: Starter, call: str) -> None:
+    cluster = start(3)
+    client = dfslab.Client(cluster.address, token=cluster.token, patience_s=600.0)
+    cluster.kill_master()
+    errors: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            client.stat("clip") if call == "stat" else client.upload(b"data", name="clip")
+        except MasterUnavailable as error:
+            errors.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    client.close()
+    asking.join(10.0)
+
+    assert len(errors) == 1
+    cluster.restart_master()
