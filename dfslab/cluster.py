@@ -130,9 +130,9 @@ def start(
         )
         raise InvalidOption(option="isolation", value=repr(isolation), reason=reason)
     with _running_lock:
-        earlier = _running.pop(plan.name, None)
+        earlier = _running.get(plan.name)
         if earlier is not None:
-            earlier.close()
+            earlier.close()  # it is forgotten by that, once it is closed: an interrupt may come in between
         cluster = Cluster(plan)
         _running[plan.name] = cluster
         return cluster
@@ -147,6 +147,19 @@ def close_all() -> None:
 
 
 at_exit.register(close_all)
+
+
+def _let_go() -> None:
+    """In a forked child, forget the clusters: their threads, ports and folders are the parent's, who goes on."""
+    global _running_lock
+    _running_lock = threading.RLock()  # somebody who is not here may have held it
+    for cluster in _running.values():
+        cluster._abandon()
+    _running.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_let_go)
 
 
 class Cluster(Files, Faults, Steering, Looks):

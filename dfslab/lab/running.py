@@ -161,6 +161,11 @@ class Running:
                 _remove(self.root)
             self._closed = True
 
+    def _abandon(self) -> None:
+        """Be closed without having touched anything, as the copy of a cluster in a forked process is."""
+        self._close_lock = threading.Lock()
+        self._closing = self._closed = True
+
     def _running_keepers(self) -> list[str]:
         return [name for name, state in self._nodes.states().items() if state is NodeState.RUNNING]
 

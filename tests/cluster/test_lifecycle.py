@@ -97,6 +97,53 @@ def test_a_fork_under_a_running_cluster_prints_nothing_on_stderr() -> None:
     assert (done.stdout, done.stderr) == ("fine\n", "")
 
 
+def test_a_forked_process_ends_without_touching_its_parents_cluster(tmp_path: Path) -> None:
+    done = run(
+        """
+        import multiprocessing, os, dfslab
+        with dfslab.cluster.start(n=3) as cluster:
+            cluster.upload(b"x" * 100_000, name="x")
+            child = os.fork()
+            if child == 0:
+                raise SystemExit(0)
+            print(os.waitpid(child, 0)[1])
+
+            def use():
+                try:
+                    cluster.stat("x")
+                except dfslab.errors.ClusterClosed:
+                    cluster.close()
+
+            worker = multiprocessing.get_context("fork").Process(target=use)
+            worker.start()
+            worker.join()
+            print(worker.exitcode, cluster.download("x").size)
+        """,
+        TMPDIR=str(tmp_path),
+    )
+
+    assert (done.stdout, done.stderr) == ("0\n0 100000\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cell_that_is_interrupted_while_it_replaces_a_cluster_can_be_run_again(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = start(name="again")
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(first._nodes, "close", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            start(name="again")
+
+    start(name="again")
+
+    assert first.closed
+
+
 def test_starting_again_under_the_same_name_replaces_the_cluster(start: Starter) -> None:
     first = start(name="again")
     first.upload(b"x", name="x")
