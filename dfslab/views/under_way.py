@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dfslab.core.trace import Kind, TraceEvent
+from dfslab.core.trace import TraceEvent
 from dfslab.views.downloads import fold_downloads
 from dfslab.views.transfers import fold_transfers
 
@@ -34,13 +34,8 @@ class UnderWay:
 def fold_under_way(events: Iterable[TraceEvent]) -> list[UnderWay]:
     """Return the transfers that have begun and not ended, in the order in which they began, downloads last."""
     events = list(events)
-    done = {
-        event.detail.get("copy") or event.detail.get("transfer"): event.bytes
-        for event in events
-        if event.kind is Kind.PROGRESS
-    }
     found = [
-        UnderWay(row.kind, row.source, row.target, row.file_name, done.get(row.transfer, 0), row.bytes)
+        UnderWay(row.kind, row.source, row.target, row.file_name, row.done_bytes, row.bytes)
         for row in fold_transfers(events)
         if row.state == "running" and row.kind != "download" and row.target
     ]

@@ -54,6 +54,21 @@ def test_an_upload_of_several_tries_counts_each() -> None:
     assert sum(fold_flows(story.events)["upload"].bytes) == 2 * MB
 
 
+def test_a_copy_whose_keeper_leaves_no_lines_counts_by_the_masters_word_and_no_byte_twice() -> None:
+    for heard in (True, False):
+        story = Story(KEEPERS)
+        fields: dict[str, str] = {"version": "v1", "peer": "keeper-2", "source": "keeper-1", "copy": "c1"}
+        story.at(1.0).note("master", Kind.COPY_ORDERED, bytes=2 * MB, **fields)
+        if heard:
+            story.at(2.0).note("keeper-2", Kind.REPLICA_STORED, version="v1", bytes=2 * MB, copy="c1")
+        story.at(3.0).note("master", Kind.COPY_DONE, bytes=2 * MB, **fields)
+
+        copies = fold_flows(story.events)["copy"]
+        assert list(zip(copies.start_s, copies.end_s, copies.bytes, strict=True)) == [
+            (1.0, 2.0 if heard else 3.0, 2 * MB)
+        ]
+
+
 def test_what_took_no_measurable_time_has_a_rate_all_the_same() -> None:
     flow = Flow()
     flow.add(1.0, 1.0, 3 * MB)
