@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dfslab.core.errors import InvalidOption
+from dfslab.core.links import LINK_FIELDS
 from dfslab.core.nodes import CLIENT as CLIENT
 from dfslab.core.nodes import MASTER as MASTER
 from dfslab.core.trace import Kind, TraceEvent
@@ -64,10 +65,7 @@ ACTIONS: Mapping[str, ActionKind] = MappingProxyType(
             (
                 Parameter("node"),
                 Parameter("other", None, optional=True),
-                Parameter("rate_mb_s", None, optional=True),
-                Parameter("delay_ms", None, optional=True),
-                Parameter("jitter_ms", None, optional=True),
-                Parameter("loss", None, optional=True),
+                *(Parameter(name, None, optional=True) for name in LINK_FIELDS),
             ),
             begins=LINK_CHANGED,
         ),
@@ -86,8 +84,6 @@ ACTIONS: Mapping[str, ActionKind] = MappingProxyType(
 
 BREAKING = tuple(name for name, kind in ACTIONS.items() if kind.begins or name == "corrupt")
 """The actions that break something."""
-
-LINK_FIELDS = ("rate_mb_s", "delay_ms", "jitter_ms", "loss")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ import bisect
 from collections.abc import Iterable
 from typing import Any
 
-from dfslab.core.faults import LINK_FIELDS
-from dfslab.core.links import Link, LinkTable
+from dfslab.core.links import LINK_FIELDS, Link, LinkTable
 from dfslab.core.nodes import keeper_name
 from dfslab.core.setup import Setup
 from dfslab.core.trace import Kind, TraceEvent

@@ -74,6 +74,29 @@ class Link:
         return self == Link()
 
 
+LINK_FIELDS = tuple(one.name for one in fields(Link))
+
+
+def link_words(values: Mapping[str, Any]) -> str:
+    """Return a link in words, as tables and pictures have it; what it does not limit is left out.
+
+    Parameters
+    ----------
+    values : mapping
+        The fields of a link, as `Link.as_dict` returns them and the trace tells them.
+
+    >>> link_words(Link(rate_mb_s=20, delay_ms=5, jitter_ms=2).as_dict())
+    '20 MB/s, 5±2 ms'
+    """
+    rate, delay, jitter, loss = (values.get(name) for name in LINK_FIELDS)
+    parts = [f"{rate:g} MB/s"] if rate else []
+    if delay:
+        parts.append(f"{delay:g}±{jitter:g} ms" if jitter else f"{delay:g} ms")
+    if loss:
+        parts.append(f"{100 * loss:g} % lost")
+    return ", ".join(parts) or "no limit"
+
+
 def joined(one: Link, other: Link) -> Link:
     """Return what lies between two nodes by their links: the delays add up, and either may lose a request."""
     return Link(

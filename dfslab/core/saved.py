@@ -15,6 +15,7 @@ from typing import Any
 
 from dfslab.core.errors import DfsError, InvalidOption, TraceUnreadable
 from dfslab.core.history import Table
+from dfslab.core.links import LINK_FIELDS
 from dfslab.core.nodes import LAB
 from dfslab.core.setup import TRACE_FORMAT, Setup
 from dfslab.core.trace import Kind, Trace, TraceEvent
@@ -343,7 +344,7 @@ _DETAIL: Mapping[Kind, Mapping[str, _Check]] = {
         "restored": _OFF_OR_ON.or_none(),
         "other": _TEXT.or_none(),
         "how": _TEXT.or_none(),
-        **{name: _NUMBER.or_none() for name in ("rate_mb_s", "delay_ms", "jitter_ms", "loss")},
+        **{name: _NUMBER.or_none() for name in LINK_FIELDS},
     },
     Kind.NODE_ERROR: _REASON,
 }

@@ -35,6 +35,7 @@ from dfslab.views.observations import (
     moves_of,
     uses_of,
 )
+from dfslab.views.tables import frame
 
 COMPARISON = {
     "quantity": "string",
@@ -123,13 +124,7 @@ def compare(base: Table, events: Sequence[TraceEvent], setup: Setup, machine_mb_
     """
     comparing = _Comparing(base, events, setup, check_machine(machine_mb_s))
     found = sorted(comparing.observations(), key=lambda one: one.start_s)
-    columns = list(zip(*(one.row() for one in found), strict=True)) or [()] * len(COMPARISON)
-    return pd.DataFrame(
-        {
-            name: pd.Series(list(column), dtype=dtype)
-            for (name, dtype), column in zip(COMPARISON.items(), columns, strict=True)
-        }
-    )
+    return frame(COMPARISON, (one.row() for one in found))
 
 
 class _Comparing:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfslab.core.faults import ACTIONS, LINK_CHANGED, LINK_FIELDS, PARTITIONED, fault_periods
+from dfslab.core.faults import ACTIONS, LINK_CHANGED, PARTITIONED, fault_periods
+from dfslab.core.links import link_words
 from dfslab.core.nodes import short_name
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.snapshot import in_natural_order
@@ -98,15 +99,8 @@ def _rest(what: str, detail: Mapping[str, Any]) -> str:
         return between.join(_names(detail.get(side, ()), short=False) for side in ("a", "b"))
     if what == LINK_CHANGED:
         to = f"↔ {detail['other']} " if detail.get("other") else ""
-        return to + _link_words(detail)
+        return to + link_words(detail)
     return ""
-
-
-def _link_words(detail: Mapping[str, Any]) -> str:
-    """Return what a link has become, "5 MB/s, 50 ms"; what it does not limit is left out."""
-    units = dict(zip(LINK_FIELDS, ("{:g} MB/s", "{:g} ms", "± {:g} ms", "{:.0%} lost"), strict=True))
-    told = [unit.format(detail[name]) for name, unit in units.items() if detail.get(name)]
-    return ", ".join(told) or "link without limits"
 
 
 def _names(nodes: Iterable[str], *, short: bool) -> str:

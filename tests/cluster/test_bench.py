@@ -17,7 +17,7 @@ from dfslab.core.errors import InvalidOption, SourceUnreadable, TargetUnwritable
 from dfslab.core.links import Link
 from dfslab.core.policies.chunk_scheduler import WorkStealing
 from dfslab.lab.bench import repairs
-from dfslab.lab.bench.plan import in_blocks, words_of
+from dfslab.lab.bench.plan import in_blocks
 from dfslab.lab.bench.runs import COLUMNS, runs_of
 
 TWENTY = Link(rate_mb_s=20)
@@ -152,12 +152,6 @@ def test_a_bar_is_shown_only_if_wanted(capsys: pytest.CaptureFixture[str]) -> No
 
     bench.parallel_download((1,), (0.1,), replicas=1, repeats=1)
     assert "parallel_download: 100%" in capsys.readouterr().err
-
-
-def test_links_in_words() -> None:
-    link = Link(rate_mb_s=20, delay_ms=5, jitter_ms=2, loss=0.01)
-
-    assert [words_of(one) for one in (Link(), TWENTY, link)] == ["no limit", "20 MB/s", "20 MB/s, 5±2 ms, 1 % lost"]
 
 
 # -- saving -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.links import BURST_S, Bucket, Link, LinkTable, Path
+from dfslab.core.links import BURST_S, Bucket, Link, LinkTable, Path, link_words
 
 MB = 1_000_000
 
@@ -147,3 +147,11 @@ def test_a_network_is_plain_again_when_all_is_undone() -> None:
         assert not table.is_plain
         undo()
         assert table.is_plain
+
+
+def test_a_link_is_told_in_words_and_what_it_does_not_limit_is_left_out() -> None:
+    link = Link(rate_mb_s=20, delay_ms=5, jitter_ms=2, loss=0.01)
+
+    assert link_words(link.as_dict()) == "20 MB/s, 5±2 ms, 1 % lost"
+    assert link_words({"delay_ms": 10, "rate_mb_s": None}) == "10 ms"
+    assert link_words(Link().as_dict()) == "no limit"

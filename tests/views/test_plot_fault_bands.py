@@ -116,7 +116,7 @@ def test_a_link_that_changes_again_is_two_bands_with_two_labels() -> None:
     story.at(9.0).fault("set_link", "client", other="keeper-1", delay_ms=10)
     ax = shaded(story.at(12.0), (14.0, 5.0))
     assert fault_spans(ax) == {"link changed": [(1.0, 5.0), (5.0, 12.0), (9.0, 12.0)]}
-    assert labels(ax) == ["keeper-1 5 MB/s", "keeper-1 20 MB/s, 10% lost", "client ↔ keeper-1 10 ms"]
+    assert labels(ax) == ["keeper-1 5 MB/s", "keeper-1 20 MB/s, 10 % lost", "client ↔ keeper-1 10 ms"]
 
 
 def test_one_way_partitions_show_the_way() -> None:

@@ -47,12 +47,9 @@ class Setting:
         return {
             "holders": self.holders,
             "size_mb": self.size_mb,
-            "keeper_link": plan.words_of(self.links[-1]),
-            "keeper_rate_mb_s": plan.rate_of(self.links[-1]),
-            "client_link": plan.words_of(self.client),
-            "client_rate_mb_s": plan.rate_of(self.client),
-            "slow_link": plan.words_of(self.links[0]),
-            "slow_rate_mb_s": plan.rate_of(self.links[0]),
+            **plan.link_columns("keeper", self.links[-1]),
+            **plan.link_columns("client", self.client),
+            **plan.link_columns("slow", self.links[0]),
             "scheduler": self.scheduler,
         }
 
@@ -254,10 +251,4 @@ def _download(cluster: Cluster, setting: Setting, folder: str) -> dict[str, floa
     predicted = download_rate_mb_s(
         size, setting.links[: setting.holders], setting.client, hedged=setting.is_hedged, connected=True
     )
-    return {
-        "seconds": done.seconds,
-        "rate_mb_s": done.throughput_mb_s,
-        "predicted_low_mb_s": predicted.low,
-        "predicted_mb_s": predicted.typical,
-        "predicted_high_mb_s": predicted.high,
-    }
+    return {"seconds": done.seconds, "rate_mb_s": done.throughput_mb_s, **plan.predicted_columns(predicted)}

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from dfslab import cluster as front_door
 from dfslab.cluster import Cluster
 from dfslab.core.errors import InvalidOption
-from dfslab.core.links import Link
+from dfslab.core.links import Link, link_words
 from dfslab.core.nodes import CLIENT
 from dfslab.core.options import check_count, check_positive
+from dfslab.core.predict import Prediction
 
 T = TypeVar("T")
 
@@ -75,23 +76,20 @@ def check_whole(option: str, value: int) -> int:
     return value
 
 
-def words_of(link: Link) -> str:
-    """Return a link in words, as it stands in the tables and legends.
-
-    >>> words_of(Link(rate_mb_s=20, delay_ms=5, jitter_ms=2))
-    '20 MB/s, 5±2 ms'
-    """
-    parts = [] if link.rate_mb_s is None else [f"{link.rate_mb_s:g} MB/s"]
-    if link.delay_ms:
-        parts.append(f"{link.delay_ms:g}±{link.jitter_ms:g} ms" if link.jitter_ms else f"{link.delay_ms:g} ms")
-    if link.loss:
-        parts.append(f"{100 * link.loss:g} % lost")
-    return ", ".join(parts) or "no limit"
+def link_columns(whose: str, link: Link) -> dict[str, object]:
+    """Return the columns that tell of a link: in words, and its rate in MB/s, NaN for none."""
+    rate = float("nan") if link.rate_mb_s is None else link.rate_mb_s
+    return {f"{whose}_link": link_words(link.as_dict()), f"{whose}_rate_mb_s": rate}
 
 
-def rate_of(link: Link) -> float:
-    """Return a link's rate in MB/s, NaN for none."""
-    return float("nan") if link.rate_mb_s is None else link.rate_mb_s
+def predicted_columns(prediction: Prediction) -> dict[str, float]:
+    """Return the columns that tell of a prediction, named with its unit."""
+    unit = {"s": "s", "MB/s": "mb_s"}[prediction.unit]
+    return {
+        f"predicted_low_{unit}": prediction.low,
+        f"predicted_{unit}": prediction.typical,
+        f"predicted_high_{unit}": prediction.high,
+    }
 
 
 def in_blocks(settings: Sequence[T], repeats: int, seed: int) -> list[tuple[int, T]]:

@@ -59,8 +59,7 @@ class Setting:
             "keepers": self.keepers,
             "files": self.files,
             "size_mb": self.size_mb,
-            "keeper_link": plan.words_of(self.link),
-            "keeper_rate_mb_s": plan.rate_of(self.link),
+            **plan.link_columns("keeper", self.link),
             "speed": self.speed,
         }
 

@@ -30,10 +30,8 @@ class Setting:
         return {
             "ack_replicas": self.ack_replicas,
             "size_mb": self.size_mb,
-            "keeper_link": plan.words_of(self.link),
-            "keeper_rate_mb_s": plan.rate_of(self.link),
-            "client_link": plan.words_of(self.client),
-            "client_rate_mb_s": plan.rate_of(self.client),
+            **plan.link_columns("keeper", self.link),
+            **plan.link_columns("client", self.client),
         }
 
 
@@ -135,9 +133,4 @@ def _upload(cluster: Cluster, setting: Setting, options: Options, seed: int) -> 
     predicted = upload_s(
         int(setting.size_mb * MB), setting.ack_replicas, client=setting.client, keepers=keepers, options=options
     )
-    return {
-        "seconds": info.seconds,
-        "predicted_low_s": predicted.low,
-        "predicted_s": predicted.typical,
-        "predicted_high_s": predicted.high,
-    }
+    return {"seconds": info.seconds, **plan.predicted_columns(predicted)}
