@@ -213,27 +213,16 @@ def _named_scheduler(scheduler: object) -> tuple[str, Any]:
 def _measure(
     benchmark: str, settings: Sequence[Setting], keepers: int, repeats: int, seed: int, *, progress: bool
 ) -> Runs:
-    order = plan.in_blocks(settings, check_count("repeats", repeats), plan.check_whole("seed", seed))
-    rows = []
+    order = plan.in_fair_order(settings, repeats, seed)
     with (
         tempfile.TemporaryDirectory(prefix="dfslab-bench-") as folder,
         plan.cluster_of_its_own(benchmark, n=keepers, replicas=keepers, seed=seed) as cluster,
-        plan.shown(benchmark, order, progress=progress) as runs,
     ):
         _store(cluster, settings, seed)
         cluster.download(settings[0].name, folder)  # the first one imports what it needs, and connects
-        for number, (repeat, setting) in enumerate(runs, start=1):
-            plan.give_links(cluster, setting.links, setting.client)
-            rows.append(
-                {
-                    "benchmark": benchmark,
-                    "run": number,
-                    "repeat": repeat,
-                    **setting.row(),
-                    "seed": seed,
-                    **_download(cluster, setting, folder),
-                }
-            )
+        rows = plan.rows_of(
+            benchmark, order, seed, lambda setting, _: _download(cluster, setting, folder), progress=progress
+        )
     return runs_of(benchmark, rows)
 
 
@@ -245,6 +234,7 @@ def _store(cluster: Cluster, settings: Sequence[Setting], seed: int) -> None:
 
 
 def _download(cluster: Cluster, setting: Setting, folder: str) -> dict[str, float]:
+    plan.give_links(cluster, setting.links, setting.client)
     # A policy may remember things: each run works on a copy of its own.
     done = cluster.download(setting.name, folder, scheduler=copy.deepcopy(setting.policy), holders=setting.holders)
     size = int(setting.size_mb * MB)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from dfslab import cluster as front_door
 from dfslab.cluster import Cluster
@@ -15,7 +15,18 @@ from dfslab.core.nodes import CLIENT
 from dfslab.core.options import check_count, check_positive
 from dfslab.core.predict import Prediction
 
+Columns = dict[str, Any]
+
+
+class Setting(Protocol):
+    """What one run of a benchmark is about."""
+
+    def row(self) -> Columns:
+        """Return its columns."""
+
+
 T = TypeVar("T")
+S = TypeVar("S", bound=Setting)
 
 MB = 1_000_000
 UPLOAD_TIMEOUT_S = 120.0
@@ -107,9 +118,28 @@ def in_blocks(settings: Sequence[T], repeats: int, seed: int) -> list[tuple[int,
     return order
 
 
+def in_fair_order(settings: Sequence[T], repeats: int, seed: int) -> list[tuple[int, T]]:
+    """Return `in_blocks` of these settings; raise InvalidOption for `repeats` or `seed`."""
+    return in_blocks(settings, check_count("repeats", repeats), check_whole("seed", seed))
+
+
+def rows_of(
+    benchmark: str, order: Sequence[tuple[int, S]], seed: int, measure: Callable[[S, int], Columns], *, progress: bool
+) -> list[Columns]:
+    """Return a row for each run, in order: which it is, its setting, and what `measure(setting, number)` says.
+
+    With `progress` a bar is shown meanwhile; an error closes it.
+    """
+    rows = []
+    with _shown(benchmark, order, progress=progress) as runs:
+        for number, (repeat, setting) in enumerate(runs, start=1):
+            which = {"benchmark": benchmark, "run": number, "repeat": repeat, "seed": seed}
+            rows.append({**which, **setting.row(), **measure(setting, number)})
+    return rows
+
+
 @contextlib.contextmanager
-def shown(title: str, runs: Sequence[T], *, progress: bool) -> Iterator[Iterator[T]]:
-    """Yield the runs one by one, beside a progress bar if wanted; an error closes the bar."""
+def _shown(title: str, runs: Sequence[T], *, progress: bool) -> Iterator[Iterator[T]]:
     if not progress:
         yield iter(runs)
         return

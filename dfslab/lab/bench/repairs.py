@@ -149,12 +149,8 @@ def repair(
             plan.several("modes", modes, plan.one_of("eager", "scan")), plan.links("links", links)
         )
     ]
-    order = plan.in_blocks(settings, check_count("repeats", repeats), plan.check_whole("seed", seed))
-    rng, rows = random.Random(seed), []
-    with plan.shown("repair", order, progress=progress) as runs:
-        for number, (repeat, setting) in enumerate(runs, start=1):
-            row = {"benchmark": "repair", "run": number, "repeat": repeat, "seed": seed}
-            rows.append({**row, **setting.row(), **_measure(setting, seed, rng)})
+    order, rng = plan.in_fair_order(settings, repeats, seed), random.Random(seed)
+    rows = plan.rows_of("repair", order, seed, lambda setting, _: _measure(setting, seed, rng), progress=progress)
     return runs_of("repair", rows)
 
 

@@ -107,16 +107,14 @@ def upload(
         )
     ]
     options = Options(replicas=replicas, repair=plan.one_of("eager", "scan")("repair", repair))  # type: ignore[arg-type]
-    order = plan.in_blocks(settings, check_count("repeats", repeats), plan.check_whole("seed", seed))
-    rows = []
-    with (
-        plan.cluster_of_its_own("upload", n=replicas, replicas=replicas, repair=repair, seed=seed) as cluster,
-        plan.shown("upload", order, progress=progress) as runs,
-    ):
+    order = plan.in_fair_order(settings, repeats, seed)
+    with plan.cluster_of_its_own("upload", n=replicas, replicas=replicas, repair=repair, seed=seed) as cluster:
         _upload(cluster, settings[0], options, seed)  # the first one imports what it needs
-        for number, (repeat, setting) in enumerate(runs, start=1):
-            row = {"benchmark": "upload", "run": number, "repeat": repeat, "repair": repair, "seed": seed}
-            rows.append({**row, **setting.row(), **_upload(cluster, setting, options, seed + number)})
+
+        def measure(setting: Setting, number: int) -> dict[str, Any]:
+            return {"repair": repair, **_upload(cluster, setting, options, seed + number)}
+
+        rows = plan.rows_of("upload", order, seed, measure, progress=progress)
     return runs_of("upload", rows)
 
 
