@@ -122,7 +122,7 @@ def start(
         host,
         check_port(port),
         speed,
-        check_link(link),
+        check_link("link", link),
     )
     if isolation != "thread":
         reason = (

@@ -7,32 +7,19 @@ import os
 import secrets
 from pathlib import Path
 
-from dfslab.core.errors import TargetForbidden, TargetMissing, TargetUnwritable
+from dfslab.core.errors import TargetUnwritable
 
 
 def expand(path: str | os.PathLike[str]) -> Path:
     """Return a path with `~` and `~user` in their place; a `~` that stands for nobody is a character like any other."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:
-        return Path(path)
-
-
-def unwritable(path: Path, error: OSError) -> TargetUnwritable:
-    """Return the typed error for a target that can't be written."""
-    kind: type[TargetUnwritable] = TargetUnwritable
-    if isinstance(error, FileNotFoundError):
-        kind = TargetMissing
-    elif isinstance(error, PermissionError):
-        kind = TargetForbidden
-    return kind(path=str(path), reason=error.strerror or str(error))
+    return Path(os.path.expanduser(path))  # the method of Path refuses what it does not know
 
 
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError as error:
-        raise unwritable(path, error) from None
+        raise TargetUnwritable.because(path, error) from None
 
 
 def target_path(name: str, to: str | os.PathLike[str] | None) -> Path:
@@ -60,7 +47,7 @@ class Target:
         try:
             self._fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         except OSError as error:
-            raise unwritable(path, error) from None
+            raise TargetUnwritable.because(path, error) from None
 
     def reserve(self, size: int) -> None:
         """Make the file `size` bytes long, with room for them."""
@@ -69,7 +56,7 @@ class Target:
             if size:
                 os.posix_fallocate(self._fd, 0, size)
         except OSError as error:
-            raise unwritable(self.path, error) from None
+            raise TargetUnwritable.because(self.path, error) from None
 
     def write(self, view: memoryview, offset: int) -> None:
         """Write bytes at an offset; several threads may."""
@@ -78,7 +65,7 @@ class Target:
                 count = os.pwrite(self._fd, view, offset)
                 view, offset = view[count:], offset + count
         except OSError as error:
-            raise unwritable(self.path, error) from None
+            raise TargetUnwritable.because(self.path, error) from None
 
     def publish(self) -> None:
         """Let the file appear under its name."""
@@ -86,7 +73,7 @@ class Target:
         try:
             os.replace(self._temporary, self.path)
         except OSError as error:
-            raise unwritable(self.path, error) from None
+            raise TargetUnwritable.because(self.path, error) from None
 
     def discard(self) -> None:
         """Remove what was not published."""

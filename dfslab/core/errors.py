@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
+
+_E = TypeVar("_E")
 
 
 class Status(enum.StrEnum):
@@ -221,6 +223,12 @@ class TargetUnwritable(DfsError, OSError):
             path=path,
             reason=reason,
         )
+
+    @classmethod
+    def because(cls, path: object, error: OSError) -> TargetUnwritable:
+        """Return the kind that an error of the operating system is."""
+        kind = _kind_of(error, cls, TargetMissing, TargetForbidden)
+        return kind(path=str(path), reason=error.strerror or str(error))
 
 
 class TargetMissing(TargetUnwritable, FileNotFoundError):
@@ -528,6 +536,12 @@ class TraceUnreadable(DfsError, ValueError):
             reason=reason,
         )
 
+    @classmethod
+    def because(cls, path: object, error: OSError) -> TraceUnreadable:
+        """Return the kind that an error of the operating system is."""
+        kind = _kind_of(error, cls, TraceMissing, TraceForbidden)
+        return kind(path=str(path), line=0, field="", reason=error.strerror or str(error))
+
 
 class TraceMissing(TraceUnreadable, FileNotFoundError):
     """There is no saved trace at that path."""
@@ -579,6 +593,12 @@ class InternalError(DfsError, RuntimeError):
 
     def __init__(self, *, node: str, reason: str) -> None:
         super().__init__(f"{node} failed: {reason}; this is a bug, please report it", node=node, reason=reason)
+
+
+def _kind_of(error: OSError, usual: type[_E], missing: type[_E], forbidden: type[_E]) -> type[_E]:
+    if isinstance(error, FileNotFoundError):
+        return missing
+    return forbidden if isinstance(error, PermissionError) else usual
 
 
 def _subclasses(kind: type[DfsError]) -> Iterable[type[DfsError]]:

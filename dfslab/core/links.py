@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from dfslab.core.errors import InvalidOption
+from dfslab.core.options import is_number
 
 BURST_S = 0.02
 """How much of a bucket may be saved up, as time: what a sleep overshoots is caught up within it."""
@@ -45,12 +46,12 @@ class Link:
     loss: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.rate_mb_s is not None and not (_is_number(self.rate_mb_s) and self.rate_mb_s > 0):
+        if self.rate_mb_s is not None and not (is_number(self.rate_mb_s) and self.rate_mb_s > 0):
             raise _refused("rate_mb_s", self.rate_mb_s, "it must be a number above 0, or None for no limit")
         for name in ("delay_ms", "jitter_ms"):
-            if not (_is_number(getattr(self, name)) and getattr(self, name) >= 0):
+            if not (is_number(getattr(self, name)) and getattr(self, name) >= 0):
                 raise _refused(name, getattr(self, name), "it must be a number of milliseconds, 0 or more")
-        if not (_is_number(self.loss) and 0 <= self.loss <= 1):
+        if not (is_number(self.loss) and 0 <= self.loss <= 1):
             raise _refused("loss", self.loss, "it must be a chance between 0 and 1")
         if self.jitter_ms > self.delay_ms:
             reason = f"it can't be more than delay_ms={self.delay_ms:g}: nothing arrives before it was sent"
@@ -104,10 +105,6 @@ def joined(one: Link, other: Link) -> Link:
         jitter_ms=one.jitter_ms + other.jitter_ms,
         loss=1.0 - (1.0 - one.loss) * (1.0 - other.loss),
     )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _refused(name: str, value: object, reason: str) -> InvalidOption:

@@ -96,9 +96,14 @@ class Options:
         return min(0.1, self.heartbeat_timeout_s / 10)
 
 
+def is_number(value: object) -> bool:
+    """Return True for a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def check_positive(name: str, value: float) -> float:
     """Return `value` if it is a finite number above zero; raise InvalidOption otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+    if not is_number(value) or value <= 0:
         raise InvalidOption(option=name, value=repr(value), reason="it must be a number above 0")
     return value
 

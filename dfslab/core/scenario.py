@@ -14,6 +14,7 @@ from typing import Any
 
 from dfslab.core.errors import InvalidOption
 from dfslab.core.faults import ACTIONS, Action
+from dfslab.core.options import is_number
 from dfslab.core.trace import Kind, TraceEvent
 
 SCENARIO_FORMAT = 1
@@ -63,7 +64,7 @@ def _step_of(index: int, given: Any) -> Step:
             option=f"scenario[{index}]", value=repr(given), reason="a step is (time_s, action, arguments...)"
         )
     time_s, action, *arguments = given
-    if not isinstance(time_s, int | float) or isinstance(time_s, bool) or not math.isfinite(time_s) or time_s < 0:
+    if not is_number(time_s) or time_s < 0:
         raise _refused(index, "time_s", time_s, "it must be a number of seconds, 0 or more")
     if isinstance(action, Action):
         if arguments:

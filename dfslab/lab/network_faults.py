@@ -12,6 +12,7 @@ from dfslab.core.nodes import MASTER, short_name
 from dfslab.core.options import check_positive
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
 from dfslab.lab.nodes import NodeState
+from dfslab.lab.plan import check_link
 from dfslab.lab.undoing import Fault
 
 if TYPE_CHECKING:
@@ -162,8 +163,8 @@ class NetworkFaults(Conditions):
         if isinstance(link, Unchanged) and not changes:
             known = ", ".join([*given, "link"])
             raise InvalidOption(option="set_link", value="()", reason=f"nothing is to be changed: pass one of {known}")
-        if not isinstance(link, Unchanged | Link | None):
-            raise InvalidOption(option="link", value=repr(link), reason="it must be a dfslab.Link, or None")
+        if not isinstance(link, Unchanged | None):
+            check_link("link", link)
         with self._changing():
             ends = self._ends(node, other)
             earlier = self._own_link(ends)

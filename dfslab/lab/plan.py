@@ -78,10 +78,8 @@ def check_cluster_name(name: str) -> str:
     return name
 
 
-def check_link(link: Link | None) -> Link:
+def check_link(option: str, link: Link | None) -> Link:
     """Return a link, the plain one for None; raise InvalidOption for what is none."""
-    if link is None:
-        return Link()
-    if not isinstance(link, Link):
-        raise InvalidOption(option="link", value=repr(link), reason="it must be a dfslab.Link, or None")
-    return link
+    if link is not None and not isinstance(link, Link):
+        raise InvalidOption(option=option, value=repr(link), reason="it must be a dfslab.Link(...), or None")
+    return link or Link()

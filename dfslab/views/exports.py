@@ -11,7 +11,7 @@ from typing import overload
 
 import pandas as pd
 
-from dfslab.core.errors import TargetForbidden, TargetMissing, TargetUnwritable
+from dfslab.core.errors import TargetUnwritable
 from dfslab.core.saved import header_of, line_of
 from dfslab.core.trace import TraceEvent
 from dfslab.views import tables
@@ -86,7 +86,7 @@ class Events(Sequence[TraceEvent]):
 
 def write_whole(path: str | os.PathLike[str], parts: Iterable[str]) -> Path:
     """Write text to a file that appears under its name only when it is whole, and return its absolute path."""
-    target = Path(path).expanduser().absolute()
+    target = Path(os.path.expanduser(path)).absolute()
     if target.is_dir():
         raise TargetUnwritable(path=str(target), reason="it is a folder")
     temporary = target.with_name(f".dfslab-{secrets.token_hex(8)}.part")
@@ -99,14 +99,5 @@ def write_whole(path: str | os.PathLike[str], parts: Iterable[str]) -> Path:
             with contextlib.suppress(OSError):
                 temporary.unlink()
     except OSError as error:
-        raise _unwritable(target, error) from None
+        raise TargetUnwritable.because(target, error) from None
     return target
-
-
-def _unwritable(path: Path, error: OSError) -> TargetUnwritable:
-    kind: type[TargetUnwritable] = TargetUnwritable
-    if isinstance(error, FileNotFoundError):
-        kind = TargetMissing
-    elif isinstance(error, PermissionError):
-        kind = TargetForbidden
-    return kind(path=str(path), reason=error.strerror or str(error))

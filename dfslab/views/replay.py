@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NoReturn
 
-from dfslab.core.errors import TraceForbidden, TraceMissing, TraceUnreadable
+from dfslab.core.errors import TraceUnreadable
 from dfslab.core.saved import SavedTrace, read_trace
 from dfslab.views.html import cluster_html
 from dfslab.views.looking import Looking
@@ -46,23 +45,14 @@ def replay(path: str | os.PathLike[str], *, partial: bool = False) -> Replay:
     ['a.bin']
     >>> folder.cleanup()
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     try:
         with path.open("rb") as file:
             return Replay(read_trace(file, str(path), partial=partial), path)
+    except TraceUnreadable:
+        raise
     except OSError as error:
-        _raise_unreadable(path, error)
-
-
-def _raise_unreadable(path: Path, error: OSError) -> NoReturn:
-    if isinstance(error, TraceUnreadable):
-        raise error
-    kind: type[TraceUnreadable] = TraceUnreadable
-    if isinstance(error, FileNotFoundError):
-        kind = TraceMissing
-    elif isinstance(error, PermissionError):
-        kind = TraceForbidden
-    raise kind(path=str(path), line=0, field="", reason=error.strerror or str(error)) from None
+        raise TraceUnreadable.because(path, error) from None
 
 
 class Replay(Looking):

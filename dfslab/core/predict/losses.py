@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from dfslab.core.options import check_count
+from dfslab.core.options import check_count, check_positive
 from dfslab.core.predict.prediction import Prediction, check_amount
 
 
@@ -53,7 +53,7 @@ def loss_probability(live: int, mtbf_s: float, window_s: float | Prediction) -> 
     '5.4e-08'
     """
     check_count("live", live)
-    check_amount("mtbf_s", mtbf_s, positive=True)
+    check_positive("mtbf_s", mtbf_s)
     window = window_s if isinstance(window_s, Prediction) else Prediction(window_s, window_s, window_s)
     for one in (window.low, window.typical, window.high):
         if not math.isnan(one) and one != math.inf:
@@ -110,8 +110,8 @@ def mean_time_to_loss_s(replicas: int, mtbf_s: float, recovery_s: float) -> floa
     4382
     """
     check_count("replicas", replicas)
-    failing = 1 / check_amount("mtbf_s", mtbf_s, positive=True)
-    making = 1 / check_amount("recovery_s", recovery_s, positive=True)
+    failing = 1 / check_positive("mtbf_s", mtbf_s)
+    making = 1 / check_positive("recovery_s", recovery_s)
     step = total = 1 / (replicas * failing)
     for live in range(replicas - 1, 0, -1):
         step = (1 + (replicas - live) * making * step) / (live * failing)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dfslab.core.errors import InvalidOption
+from dfslab.core.options import check_positive, is_number
 
 SLACK_S = 0.1
 """What a machine that also does other things may add to a time before we call the prediction wrong, seconds."""
@@ -70,13 +71,11 @@ def _rate(size_bytes: float, seconds: float) -> float:
     return size_bytes / 1e6 / seconds
 
 
-def check_amount(option: str, value: object, *, positive: bool = False) -> float:
-    """Return a finite number of at least 0 (above 0 if `positive`), or raise InvalidOption naming it."""
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or value < 0 or (positive and value == 0):  # type: ignore[operator]  # a number by now
-        reason = "it must be a number above 0" if positive else "it must be a number, 0 or more"
-        raise InvalidOption(option=option, value=repr(value), reason=reason)
-    return float(value)  # type: ignore[arg-type]  # a number by now
+def check_amount(option: str, value: float) -> float:
+    """Return a finite number of at least 0, or raise InvalidOption naming it."""
+    if not is_number(value) or value < 0:
+        raise InvalidOption(option=option, value=repr(value), reason="it must be a number, 0 or more")
+    return value
 
 
 def check_some(option: str, values: Sequence[object]) -> None:
@@ -87,4 +86,4 @@ def check_some(option: str, values: Sequence[object]) -> None:
 
 def check_machine(machine_mb_s: float | None) -> float | None:
     """Return the rate of the machine, if one is given; raise InvalidOption when it is none."""
-    return None if machine_mb_s is None else check_amount("machine_mb_s", machine_mb_s, positive=True)
+    return None if machine_mb_s is None else check_positive("machine_mb_s", machine_mb_s)

@@ -19,6 +19,7 @@ from dfslab.core.predict import download_rate_mb_s
 from dfslab.lab.bench import plan
 from dfslab.lab.bench.plan import MB
 from dfslab.lab.bench.runs import Runs, runs_of
+from dfslab.lab.plan import check_link
 
 
 @dataclass(frozen=True)
@@ -180,14 +181,14 @@ def schedulers(
     """
     check_count("holders", holders)
     named = schedulers.items() if isinstance(schedulers, Mapping) else map(_named_scheduler, _listed(schedulers))
-    usual = plan.link_or_none("link", link)
-    links = (plan.link_or_none("slow", slow), *(usual,) * (holders - 1))
+    usual = check_link("link", link)
+    links = (check_link("slow", slow), *(usual,) * (holders - 1))
     settings = [
         Setting(
             holders,
             plan.size_mb("size_mb", size_mb),
             links,
-            plan.link_or_none("client", client),
+            check_link("client", client),
             name,
             resolve("chunk_scheduler", policy),
         )

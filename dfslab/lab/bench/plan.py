@@ -14,6 +14,7 @@ from dfslab.core.links import Link, link_words
 from dfslab.core.nodes import CLIENT
 from dfslab.core.options import check_count, check_positive
 from dfslab.core.predict import Prediction
+from dfslab.lab.plan import check_link
 
 Columns = dict[str, Any]
 
@@ -68,16 +69,9 @@ def one_of(*known: str) -> Callable[[str, str], str]:
     return check
 
 
-def link_or_none(option: str, value: Link | None) -> Link:
-    """Return a link; None is one without limits."""
-    if value is not None and not isinstance(value, Link):
-        raise InvalidOption(option=option, value=repr(value), reason="it must be a dfslab.Link(...), or None")
-    return value or Link()
-
-
 def links(option: str, values: Sequence[Link | None]) -> tuple[Link, ...]:
     """Return links to compare."""
-    return several(option, values, link_or_none)  # type: ignore[arg-type]  # None becomes a link
+    return several(option, values, check_link)  # type: ignore[arg-type]  # None becomes a link
 
 
 def check_whole(option: str, value: int) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from dfslab.client.target import expand
 from dfslab.core.errors import InvalidOption, SourceUnreadable, TargetUnwritable
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Runs(pd.DataFrame):
             else:
                 self.to_parquet(target, index=False)
         except OSError as error:
-            raise TargetUnwritable(path=str(target), reason=error.strerror or str(error)) from None
+            raise TargetUnwritable.because(target, error) from None
         return target
 
 
@@ -164,7 +165,7 @@ def load(path: str | os.PathLike[str]) -> Runs:
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:
-    checked = Path(path).expanduser()
+    checked = expand(path)
     if checked.suffix not in (".parquet", ".csv"):
         raise InvalidOption(option="path", value=repr(str(path)), reason="its ending must be .parquet or .csv")
     return checked
