@@ -8,7 +8,7 @@ from types import TracebackType
 
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
-from dfslab.core.options import Options
+from dfslab.core.options import Options, check_positive
 from dfslab.core.policies import Policies
 from dfslab.lab import at_exit
 from dfslab.lab.faults import Faults
@@ -99,6 +99,7 @@ def start(
     ...     len(cluster.stat("a.bin").holders)
     3
     """
+    speed = check_positive("speed", speed)
     plan = Plan(
         check_n(n, replicas),
         check_cluster_name(name),

@@ -8,11 +8,15 @@ import secrets
 from pathlib import Path
 
 from dfslab.core.errors import TargetUnwritable
+from dfslab.core.options import check_path
 
 
-def expand(path: str | os.PathLike[str]) -> Path:
-    """Return a path with `~` and `~user` in their place; a `~` that stands for nobody is a character like any other."""
-    return Path(os.path.expanduser(path))  # the method of Path refuses what it does not know
+def expand(path: str | os.PathLike[str], option: str = "path") -> Path:
+    """Return a path with `~` and `~user` in their place; a `~` that stands for nobody is a character like any other.
+
+    Raises InvalidOption naming `option` for what is no path.
+    """
+    return Path(os.path.expanduser(check_path(option, path)))  # the method of Path refuses what it does not know
 
 
 def _is_folder(path: Path) -> bool:
@@ -24,7 +28,7 @@ def _is_folder(path: Path) -> bool:
 
 def target_path(name: str, to: str | os.PathLike[str] | None) -> Path:
     """Return where a file of that name goes: to `to`, into it if it is a folder, by default the working folder."""
-    path = expand(to if to is not None else ".")
+    path = expand(to if to is not None else ".", "to")
     return (path / name.rsplit("/", 1)[-1] if _is_folder(path) else path).absolute()
 
 

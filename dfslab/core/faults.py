@@ -7,27 +7,40 @@ one line of kind `fault` in the trace, from which the same action can be read ba
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.links import LINK_FIELDS
+from dfslab.core.links import LINK_FIELDS, check_link_field
 from dfslab.core.nodes import CLIENT as CLIENT
 from dfslab.core.nodes import MASTER as MASTER
+from dfslab.core.options import check_flag, is_number, plain
 from dfslab.core.trace import Kind, TraceEvent
 
 PARTITIONED, LINK_CHANGED = "partitioned", "link changed"
 
 
+def _as_given(option: str, value: Any) -> Any:
+    """Return a value as it is, but for numbers of NumPy, which JSON does not know."""
+    if isinstance(value, list | tuple):
+        return [_as_given(option, one) for one in value]
+    return plain(value) if is_number(value) else value
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of an action; `default` is None where it must be given, unless it is `optional`."""
+    """A parameter of an action; `default` is None where it must be given, unless it is `optional`.
+
+    `check(option, value)` returns the value, or raises InvalidOption for one that can't be meant, in
+    whatever state the cluster is.
+    """
 
     name: str
     default: Any = None
     optional: bool = False
+    check: Callable[[str, Any], Any] = _as_given
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,27 +62,45 @@ class ActionKind:
     ends: tuple[str, ...] = ()
 
 
+DAMAGES = ("bitflip", "truncate", "swap", "checksum")
+"""How a replica may be damaged."""
+
+
+def check_how(option: str, how: str) -> str:
+    """Return a way to damage a replica; raise InvalidOption for another."""
+    if how not in DAMAGES:
+        raise InvalidOption(option=option, value=repr(how), reason=f"known are {', '.join(DAMAGES)}")
+    return how
+
+
+def _link_field(name: str) -> Parameter:
+    return Parameter(name, optional=True, check=lambda option, value: check_link_field(name, value, option))
+
+
 _KEEPER = Parameter("keeper")
 
 ACTIONS: Mapping[str, ActionKind] = MappingProxyType(
     {
         "kill": ActionKind((_KEEPER,), begins="dead", ends=("paused",)),
-        "restart": ActionKind((_KEEPER, Parameter("wipe", False, optional=True)), ends=("dead",)),
+        "restart": ActionKind((_KEEPER, Parameter("wipe", False, optional=True, check=check_flag)), ends=("dead",)),
         "pause": ActionKind((_KEEPER,), begins="paused"),
         "resume": ActionKind((_KEEPER,), ends=("paused",)),
         "partition": ActionKind(
-            (Parameter("a"), Parameter("b"), Parameter("one_way", False, optional=True)), begins=PARTITIONED
+            (Parameter("a"), Parameter("b"), Parameter("one_way", False, optional=True, check=check_flag)),
+            begins=PARTITIONED,
         ),
         "heal": ActionKind(ends=(PARTITIONED,)),
         "set_link": ActionKind(
             (
                 Parameter("node"),
                 Parameter("other", None, optional=True),
-                *(Parameter(name, None, optional=True) for name in LINK_FIELDS),
+                *map(_link_field, LINK_FIELDS),
             ),
             begins=LINK_CHANGED,
         ),
-        "corrupt": ActionKind((Parameter("name"), _KEEPER, Parameter("how", "bitflip", optional=True))),
+        "corrupt": ActionKind(
+            (Parameter("name"), _KEEPER, Parameter("how", "bitflip", optional=True, check=check_how))
+        ),
         "fill_disk": ActionKind((_KEEPER,), begins="disk full"),
         "free_disk": ActionKind((_KEEPER,), ends=("disk full",)),
         "drop_heartbeats": ActionKind((_KEEPER,), begins="heartbeats dropped"),
@@ -100,24 +131,33 @@ class Action:
     Raises
     ------
     InvalidOption
-        For a kind that is unknown, an argument that it does not take, or one that is missing.
+        For a kind that is unknown, an argument that it does not take, one that is missing, or one whose
+        value can't be meant, such as a negative rate.
     """
 
     kind: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.kind not in ACTIONS:
+        if not isinstance(self.kind, str) or self.kind not in ACTIONS:
             raise InvalidOption(option="action", value=repr(self.kind), reason=f"known are {', '.join(ACTIONS)}")
+        if not isinstance(self.arguments, Mapping):
+            reason = "they must be a mapping of names to values"
+            raise InvalidOption(option=f"{self.kind}.arguments", value=repr(self.arguments), reason=reason)
         parameters = ACTIONS[self.kind].parameters
         known = [parameter.name for parameter in parameters]
         for name in self.arguments:
             if name not in known:
                 takes = f"it takes {', '.join(known)}" if known else "it takes none"
                 raise InvalidOption(option=f"{self.kind}.{name}", value=repr(self.arguments[name]), reason=takes)
+        checked = dict(self.arguments)
         for parameter in parameters:
-            if not parameter.optional and parameter.name not in self.arguments:
-                raise InvalidOption(option=f"{self.kind}.{parameter.name}", value="None", reason="it must be given")
+            option = f"{self.kind}.{parameter.name}"
+            if parameter.name in checked:
+                checked[parameter.name] = parameter.check(option, checked[parameter.name])
+            elif not parameter.optional:
+                raise InvalidOption(option=option, value="None", reason="it must be given")
+        object.__setattr__(self, "arguments", checked)
 
     @property
     def python(self) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.options import is_number
+from dfslab.core.options import is_number, plain
 
 BURST_S = 0.02
 """How much of a bucket may be saved up, as time: what a sleep overshoots is caught up within it."""
@@ -46,13 +46,8 @@ class Link:
     loss: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.rate_mb_s is not None and not (is_number(self.rate_mb_s) and self.rate_mb_s > 0):
-            raise _refused("rate_mb_s", self.rate_mb_s, "it must be a number above 0, or None for no limit")
-        for name in ("delay_ms", "jitter_ms"):
-            if not (is_number(getattr(self, name)) and getattr(self, name) >= 0):
-                raise _refused(name, getattr(self, name), "it must be a number of milliseconds, 0 or more")
-        if not (is_number(self.loss) and 0 <= self.loss <= 1):
-            raise _refused("loss", self.loss, "it must be a chance between 0 and 1")
+        for one in fields(self):
+            object.__setattr__(self, one.name, check_link_field(one.name, getattr(self, one.name)))
         if self.jitter_ms > self.delay_ms:
             reason = f"it can't be more than delay_ms={self.delay_ms:g}: nothing arrives before it was sent"
             raise _refused("jitter_ms", self.jitter_ms, reason)
@@ -105,6 +100,21 @@ def joined(one: Link, other: Link) -> Link:
         jitter_ms=one.jitter_ms + other.jitter_ms,
         loss=1.0 - (1.0 - one.loss) * (1.0 - other.loss),
     )
+
+
+def check_link_field(name: str, value: Any, option: str = "") -> float | None:
+    """Return the value of a link's field; raise InvalidOption naming `option`, or the field, when it can't be one."""
+    if name == "rate_mb_s":
+        if value is None:
+            return None
+        allowed, reason = is_number(value) and value > 0, "it must be a number above 0, or None for no limit"
+    elif name == "loss":
+        allowed, reason = is_number(value) and 0 <= value <= 1, "it must be a chance between 0 and 1"
+    else:
+        allowed, reason = is_number(value) and value >= 0, "it must be a number of milliseconds, 0 or more"
+    if not allowed:
+        raise _refused(option or name, value, reason)
+    return plain(value)
 
 
 def _refused(name: str, value: object, reason: str) -> InvalidOption:

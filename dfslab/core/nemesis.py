@@ -48,9 +48,9 @@ def check_kinds(kinds: Collection[str] | None) -> tuple[str, ...]:
     """Return the kinds of faults to choose from, all for None; raise InvalidOption naming `kinds`."""
     if kinds is None:
         return BREAKING
-    chosen = list(dict.fromkeys([kinds] if isinstance(kinds, str) else kinds))
-    unknown = [kind for kind in chosen if kind not in BREAKING]
-    if unknown or not chosen:
+    given = [kinds] if isinstance(kinds, str) else kinds
+    chosen = [kind for kind in BREAKING if kind in given] if isinstance(given, Collection) else []
+    if not chosen or any(kind not in BREAKING for kind in given):
         reason = f"it must name some of {', '.join(BREAKING)}"
         raise InvalidOption(option="kinds", value=repr(kinds), reason=reason)
     return tuple(chosen)

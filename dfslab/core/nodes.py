@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dfslab.core.options import is_whole
+
 MASTER, CLIENT = "master", "client"
 LAB = "lab"
 """Who writes what was done to the others into the trace."""
@@ -15,8 +17,7 @@ def keeper_name(keeper: object) -> str:
     >>> keeper_name(3), keeper_name("keeper-3"), keeper_name(True)
     ('keeper-3', 'keeper-3', 'True')
     """
-    is_number = isinstance(keeper, int) and not isinstance(keeper, bool)
-    return f"{_KEEPER}{keeper}" if is_number else str(keeper)
+    return f"{_KEEPER}{keeper}" if is_whole(keeper) else str(keeper)
 
 
 def is_keeper(node: str) -> bool:

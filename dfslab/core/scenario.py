@@ -7,14 +7,13 @@ Times are seconds of lesson time from the scenario's beginning; a cluster that w
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from dfslab.core.errors import InvalidOption
 from dfslab.core.faults import ACTIONS, Action
-from dfslab.core.options import is_number
+from dfslab.core.options import is_number, plain
 from dfslab.core.trace import Kind, TraceEvent
 
 SCENARIO_FORMAT = 1
@@ -47,6 +46,9 @@ def steps_of(given: Iterable[Any]) -> tuple[Step, ...]:
     InvalidOption
         Naming the step and its part, such as `scenario[3].action`.
     """
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        reason = "it must be a list of steps (time_s, action, arguments...)"
+        raise InvalidOption(option="scenario", value=repr(given), reason=reason)
     steps: list[Step] = []
     for index, one in enumerate(given):
         steps.append(_step_of(index, one))
@@ -98,12 +100,12 @@ def _action_of(index: int, kind: Any, arguments: Sequence[Any]) -> Action:
 
 def _plain(index: int, name: str, value: Any) -> Any:
     """Return a value as JSON has it, so that a scenario equals itself when it was saved and read."""
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return str(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return value
+    if is_number(value):
+        return plain(value)
     if isinstance(value, list | tuple):
         return [_plain(index, name, one) for one in value]
     raise _refused(index, name, value, "it must be a number, a text, None or a list of these")

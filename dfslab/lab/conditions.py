@@ -57,6 +57,11 @@ class Conditions(Running):
         `replicas` live copies, or as many as there are keepers that can take one. While the master is
         dead there is nothing to wait for.
 
+        Parameters
+        ----------
+        timeout_s : float
+            How long to wait at most, seconds.
+
         Raises
         ------
         WaitTimedOut

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfslab.core.errors import InvalidOption
+from dfslab.core.faults import check_how
 from dfslab.core.history import Table
 
 
@@ -83,8 +84,7 @@ def damage(data: Path, how: str, block_size: int, rng: random.Random) -> tuple[P
     FileNotFoundError
         There is no such replica.
     """
-    if how not in HOWS:
-        raise InvalidOption(option="how", value=repr(how), reason=f"known are {', '.join(HOWS)}")
+    check_how("how", how)
     path = data.with_suffix(".crc") if how == "checksum" else data
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:

@@ -41,6 +41,8 @@ class DiskFaults(Conditions):
         how : {"bitflip", "truncate", "swap", "checksum"}
             One bit becomes the other; the end is cut off; two blocks that differ change places (the
             halves of a file of one block); one bit of the checksums beside it becomes the other.
+        recovery_timeout_s : float
+            How long leaving a `with` block waits for recovery, seconds.
 
         Returns
         -------
@@ -114,6 +116,13 @@ class DiskFaults(Conditions):
         """Leave no room on a keeper's disk: what is there stays and is served, nothing new can be written.
 
         Transfers to it fail in their middle, as with a real disk. It stays full when the keeper is restarted.
+
+        Parameters
+        ----------
+        keeper : str or int
+            Its name or its number.
+        recovery_timeout_s : float
+            How long leaving a `with` block waits for recovery, seconds.
 
         Returns
         -------

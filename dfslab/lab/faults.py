@@ -11,7 +11,7 @@ from dfslab.core.errors import ClusterClosed, DfsError, InvalidOption
 from dfslab.core.faults import BREAKING, Action
 from dfslab.core.guard import check_guard
 from dfslab.core.nodes import MASTER
-from dfslab.core.options import check_positive
+from dfslab.core.options import check_flag, check_moment, check_positive
 from dfslab.core.scenario import steps_of_trace
 from dfslab.lab.background import Background
 from dfslab.lab.disk_faults import DiskFaults
@@ -99,7 +99,7 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
         if not isinstance(action, Action):
             raise InvalidOption(option="action", value=repr(action), reason="it must be a dfslab.Action")
         method: Callable[..., Any] = getattr(self, action.kind)
-        if force or action.kind not in BREAKING:
+        if check_flag("force", force) or action.kind not in BREAKING:
             return method(**action.arguments)
         named = self._named(action)
         with self._guard_lock:  # two at once must not both find room for one more
@@ -182,10 +182,7 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
             `since_s` is before the start or in the future.
         """
         self._check_open()
-        now = self.now_s
-        if not isinstance(since_s, int | float) or isinstance(since_s, bool) or not 0 <= since_s <= now:
-            reason = f"the trace covers 0 to {now:.1f} s"
-            raise InvalidOption(option="since_s", value=repr(since_s), reason=reason)
+        check_moment("since_s", since_s, self.now_s)
         return Scenario(steps_of_trace(self._recorder.events(), speed=self.setup.speed, since_s=since_s))
 
     def play(self, scenario: Scenario | Iterable[Any], force: bool = False, wait: bool = True) -> Playing:

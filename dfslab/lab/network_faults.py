@@ -9,7 +9,7 @@ from dfslab.core.errors import InvalidOption, WrongState
 from dfslab.core.guard import Cut
 from dfslab.core.links import Link, joined
 from dfslab.core.nodes import MASTER, short_name
-from dfslab.core.options import check_positive
+from dfslab.core.options import check_flag, check_positive, is_whole
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
 from dfslab.lab.nodes import NodeState
 from dfslab.lab.plan import check_link
@@ -53,7 +53,7 @@ class NetworkFaults(Conditions):
         one_way : bool
             Only what goes from `a` to `b` is lost; what goes back arrives.
         recovery_timeout_s : float
-            How long leaving a `with` block waits for recovery.
+            How long leaving a `with` block waits for recovery, seconds.
 
         Returns
         -------
@@ -63,14 +63,14 @@ class NetworkFaults(Conditions):
         Raises
         ------
         InvalidOption
-            A side is empty, or a node is on both.
+            A side is empty, a node is on both, or `one_way` is neither True nor False.
         UnknownKeeper
         WrongState
             A node was decommissioned.
         """
         check_positive("recovery_timeout_s", recovery_timeout_s)
         with self._changing():
-            cut = Cut(self._side("a", a), self._side("b", b), bool(one_way))
+            cut = Cut(self._side("a", a), self._side("b", b), check_flag("one_way", one_way))
             for node in cut.a:
                 if node in cut.b:
                     raise InvalidOption(option="b", value=repr(b), reason=f"{node} is on both sides")
@@ -81,7 +81,7 @@ class NetworkFaults(Conditions):
         return self._fault(name, event, lambda: self._heal_if_cut(cut), recovery_timeout_s)
 
     def _side(self, option: str, given: Side) -> tuple[str, ...]:
-        nodes = [given] if isinstance(given, str | int) else given
+        nodes = [given] if isinstance(given, str) or is_whole(given) else given
         if not isinstance(nodes, Iterable):
             raise InvalidOption(option=option, value=repr(given), reason="it must be a node or a list of nodes")
         side = tuple(dict.fromkeys(self._node(one) for one in nodes))
@@ -144,6 +144,8 @@ class NetworkFaults(Conditions):
             Chance, 0 to 1, that a transfer is reset somewhere in its middle.
         link : dfslab.Link or None
             All of it at once, before the others; None: as it was at the start.
+        recovery_timeout_s : float
+            How long leaving a `with` block waits for recovery, seconds.
 
         Returns
         -------
@@ -235,6 +237,13 @@ class NetworkFaults(Conditions):
         """Have every heartbeat of a keeper get lost on its way; all else it says arrives.
 
         The master takes it for dead, though it serves.
+
+        Parameters
+        ----------
+        keeper : str or int
+            Its name or its number.
+        recovery_timeout_s : float
+            How long leaving a `with` block waits for recovery, seconds.
 
         Returns
         -------

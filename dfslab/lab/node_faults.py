@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dfslab.core.history import Table
 from dfslab.core.nodes import MASTER
-from dfslab.core.options import check_positive
+from dfslab.core.options import check_flag, check_positive, check_timeout
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
 from dfslab.lab.nodes import NodeState
 from dfslab.lab.undoing import Fault
@@ -16,6 +16,13 @@ class NodeFaults(Conditions):
 
     def kill(self, keeper: str | int, *, recovery_timeout_s: float = RECOVERY_TIMEOUT_S) -> Fault:
         """Crash a keeper: its links are cut, then its threads end; it says nothing to anybody.
+
+        Parameters
+        ----------
+        keeper : str or int
+            Its name or its number.
+        recovery_timeout_s : float
+            How long leaving a `with` block waits for recovery, seconds.
 
         Returns
         -------
@@ -38,17 +45,47 @@ class NodeFaults(Conditions):
             self.restart(name)
 
     def restart(self, keeper: str | int, wipe: bool = False) -> str:
-        """Start a killed keeper again with its name, ports and disk (`wipe`: an empty one). Return its name."""
+        """Start a killed keeper again with its name, ports and disk; return its name.
+
+        Parameters
+        ----------
+        keeper : str or int
+            Its name or its number.
+        wipe : bool
+            Empty its disk first.
+
+        Raises
+        ------
+        InvalidOption
+            `wipe` is neither True nor False.
+        UnknownKeeper
+        WrongState
+            It is not dead.
+        """
+        check_flag("wipe", wipe)
         with self._changing():
             return self._nodes.restart(keeper, wipe=wipe)[0]
 
     def pause(self, keeper: str | int, *, recovery_timeout_s: float = RECOVERY_TIMEOUT_S) -> Fault:
         """Freeze a keeper, as SIGSTOP would: connections stay open, nothing is answered.
 
+        Parameters
+        ----------
+        keeper : str or int
+            Its name or its number.
+        recovery_timeout_s : float
+            How long leaving a `with` block waits for recovery, seconds.
+
         Returns
         -------
         Fault
             Its name; ``with cluster.pause(3): ...`` resumes it on leaving.
+
+        Raises
+        ------
+        UnknownKeeper
+        WrongState
+            It is not running.
         """
         check_positive("recovery_timeout_s", recovery_timeout_s)
         with self._changing():
@@ -60,7 +97,10 @@ class NodeFaults(Conditions):
             self.resume(name)
 
     def resume(self, keeper: str | int) -> str:
-        """Let a paused keeper go on; if it was declared dead meanwhile, it registers anew. Return its name."""
+        """Let a paused keeper go on; if it was declared dead meanwhile, it registers anew. Return its name.
+
+        Raises UnknownKeeper, or WrongState when it is not paused.
+        """
         with self._changing():
             return self._nodes.resume(keeper)[0]
 
@@ -74,14 +114,25 @@ class NodeFaults(Conditions):
     def decommission(self, keeper: str | int, timeout_s: float = 60.0) -> str:
         """Empty a keeper and stop it: its files are copied elsewhere first, then it leaves the table. Return its name.
 
+        Parameters
+        ----------
+        keeper : str or int
+            Its name or its number.
+        timeout_s : float
+            How long to wait until it is empty, seconds.
+
         Raises
         ------
+        UnknownKeeper
+        WrongState
+            It is not running.
         NotEnoughKeepers
             The others could not hold every file; nothing was changed.
         WaitTimedOut
             It is still being emptied, and goes on; call again to wait longer.
         """
         self._check_open()
+        check_timeout("timeout_s", timeout_s)
         name = self._nodes.name_of(keeper)
         self._nodes.running(name, "be decommissioned")
         if _not_yet_drained(self._recorder.table(), name):
@@ -99,10 +150,20 @@ class NodeFaults(Conditions):
     def kill_master(self, *, recovery_timeout_s: float = RECOVERY_TIMEOUT_S) -> Fault:
         """Crash the master tracker. Keepers go on and keep trying to reach it.
 
+        Parameters
+        ----------
+        recovery_timeout_s : float
+            How long leaving a `with` block waits for recovery, seconds.
+
         Returns
         -------
         Fault
             "master"; ``with cluster.kill_master(): ...`` restarts it on leaving.
+
+        Raises
+        ------
+        WrongState
+            It is dead already.
         """
         check_positive("recovery_timeout_s", recovery_timeout_s)
         with self._changing():
@@ -117,8 +178,20 @@ class NodeFaults(Conditions):
         """Start the master again on its port and catalog; return when the running keepers have registered with it.
 
         Those that it can't hear, being cut off or with their heartbeats dropped, are not waited for.
-        Raises WaitTimedOut when one of the others has not within `timeout_s`; the master runs all the same.
+
+        Parameters
+        ----------
+        timeout_s : float
+            How long to wait for them, seconds.
+
+        Raises
+        ------
+        WrongState
+            The master runs.
+        WaitTimedOut
+            One of them has not registered; the master runs all the same.
         """
+        check_timeout("timeout_s", timeout_s)
         with self._changing():
             self._nodes.restart_master()
         for name in self._heard_keepers():

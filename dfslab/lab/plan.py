@@ -10,7 +10,7 @@ from pathlib import Path
 from dfslab.client.target import expand
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
-from dfslab.core.options import Options
+from dfslab.core.options import Options, is_whole
 from dfslab.core.policies import Policies
 from dfslab.core.setup import Setup
 
@@ -40,19 +40,19 @@ class Plan:
 
 def check_n(n: int, replicas: int) -> int:
     """Return the number of keepers if there can be so many, and so many replicas on them; else raise InvalidOption."""
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+    if not is_whole(n) or n < 1:
         raise InvalidOption(option="n", value=repr(n), reason="a cluster has at least 1 keeper")
-    if isinstance(replicas, int) and replicas > n:
+    if is_whole(replicas) and replicas > n:
         reason = f"{n} keepers can hold at most {n} replicas; start more keepers, or pass replicas={n}"
         raise InvalidOption(option="replicas", value=str(replicas), reason=reason)
-    return n
+    return int(n)
 
 
 def check_port(port: int) -> int:
     """Return a port to listen on, 0 for any free one; else raise InvalidOption."""
-    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+    if not is_whole(port) or not 0 <= port <= 65535:
         raise InvalidOption(option="port", value=repr(port), reason="it must be 0 to 65535")
-    return port
+    return int(port)
 
 
 def check_root(root: str | os.PathLike[str] | None) -> Path | None:
@@ -66,9 +66,11 @@ def check_root(root: str | os.PathLike[str] | None) -> Path | None:
 
 def check_seed(seed: int | None) -> int | None:
     """Return a seed; raise InvalidOption for what is none."""
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+    if seed is None:
+        return None
+    if not is_whole(seed):
         raise InvalidOption(option="seed", value=repr(seed), reason="it must be a whole number, or None")
-    return seed
+    return int(seed)
 
 
 def check_cluster_name(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dfslab.core.history import Table
+from dfslab.core.options import check_count, check_flag, check_timeout
 from dfslab.core.recovery import short_of_replicas
 from dfslab.lab.running import Running
 from dfslab.lab.waits import wait_until
@@ -17,7 +18,16 @@ class Steering(Running):
     """Heartbeats and scans at will, and the waits."""
 
     def heartbeat_now(self, keeper: str | int) -> None:
-        """Have a running keeper send a heartbeat at once; return when the master has heard it."""
+        """Have a running keeper send a heartbeat at once; return when the master has heard it.
+
+        Raises
+        ------
+        UnknownKeeper
+        WrongState
+            It is dead, paused or decommissioned.
+        MasterUnavailable
+            The master did not answer it.
+        """
         self._check_open()
         self._nodes.running(keeper, "send a heartbeat").beat_now()
 
@@ -31,6 +41,7 @@ class Steering(Running):
             `target`, `reason` (all string).
         """
         self._check_open()
+        check_flag("dry_run", dry_run)
         from dfslab.views import tables
 
         return tables.planned_actions(self._client.scan(dry_run=dry_run))
@@ -47,14 +58,21 @@ class Steering(Running):
             By default all files.
         count : int, optional
             By default the cluster's `replicas`.
+        timeout_s : float
+            How long to wait at most, seconds.
 
         Raises
         ------
+        InvalidOption
+            `count` or `timeout_s` is out of its range.
+        NoSuchFile
+            There is no file of that name.
         WaitTimedOut
             Naming each file that is short, and where its copies are.
         """
         self._check_open()
-        wanted = self._options.replicas if count is None else count
+        check_timeout("timeout_s", timeout_s)
+        wanted = self._options.replicas if count is None else check_count("count", count)
         if name is not None:
             self._client.stat(name)
 
@@ -65,17 +83,35 @@ class Steering(Running):
         return wait_until(self._recorder, missing, timeout_s)
 
     def wait_for_dead(self, keeper: str | int, timeout_s: float | None = None) -> float:
-        """Wait until the master has declared a keeper dead; return the seconds it took."""
+        """Wait until the master has declared a keeper dead; return the seconds it took.
+
+        Parameters
+        ----------
+        keeper : str or int
+            Its name or its number.
+        timeout_s : float, optional
+            How long to wait at most, seconds; by default 10 s more than the heartbeat timeout.
+
+        Raises
+        ------
+        UnknownKeeper
+        WaitTimedOut
+            Naming what the master has it as.
+        """
         return self._wait_for_liveness(keeper, timeout_s, alive=False)
 
     def wait_for_alive(self, keeper: str | int, timeout_s: float | None = None) -> float:
-        """Wait until the master counts a keeper as alive; return the seconds it took."""
+        """Wait until the master counts a keeper as alive; return the seconds it took.
+
+        The parameters and errors are those of `wait_for_dead`.
+        """
         return self._wait_for_liveness(keeper, timeout_s, alive=True)
 
     def _wait_for_liveness(self, keeper: str | int, timeout_s: float | None, *, alive: bool) -> float:
         self._check_open()
         name = self._nodes.name_of(keeper)
-        limit_s = self._options.heartbeat_timeout_s + 10.0 if timeout_s is None else timeout_s
+        usual_s = self._options.heartbeat_timeout_s + 10.0
+        limit_s = usual_s if timeout_s is None else check_timeout("timeout_s", timeout_s)
 
         def missing(table: Table) -> list[str]:
             self._check_open()

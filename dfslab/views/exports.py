@@ -12,6 +12,7 @@ from typing import overload
 import pandas as pd
 
 from dfslab.core.errors import TargetUnwritable
+from dfslab.core.options import check_path
 from dfslab.core.saved import header_of, line_of
 from dfslab.core.trace import TraceEvent
 from dfslab.views import tables
@@ -86,7 +87,7 @@ class Events(Sequence[TraceEvent]):
 
 def write_whole(path: str | os.PathLike[str], parts: Iterable[str]) -> Path:
     """Write text to a file that appears under its name only when it is whole, and return its absolute path."""
-    target = Path(os.path.expanduser(path)).absolute()
+    target = Path(os.path.expanduser(check_path("path", path))).absolute()
     if target.is_dir():
         raise TargetUnwritable(path=str(target), reason="it is a folder")
     temporary = target.with_name(f".dfslab-{secrets.token_hex(8)}.part")

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from dfslab.core.errors import TraceUnreadable
+from dfslab.core.options import check_path
 from dfslab.core.saved import SavedTrace, read_trace
 from dfslab.views.html import cluster_html
 from dfslab.views.looking import Looking
@@ -45,7 +46,7 @@ def replay(path: str | os.PathLike[str], *, partial: bool = False) -> Replay:
     ['a.bin']
     >>> folder.cleanup()
     """
-    path = Path(os.path.expanduser(path))
+    path = Path(os.path.expanduser(check_path("path", path)))
     try:
         with path.open("rb") as file:
             return Replay(read_trace(file, str(path), partial=partial), path)

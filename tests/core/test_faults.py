@@ -1,9 +1,11 @@
 """Actions as data: checked, shown as Python, read back from the trace; and the periods in which faults last."""
 
 import inspect
+import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dfslab.cluster import Cluster
@@ -45,12 +47,29 @@ def test_an_action_is_shown_as_the_line_of_python_that_does_it() -> None:
         ("kill", {"keeper": 1, "hard": True}, "kill.hard"),
         ("heal", {"keeper": 1}, "heal.keeper"),
         ("corrupt", {"keeper": 1}, "corrupt.name"),
+        ("corrupt", {"name": "a", "keeper": 1, "how": "burn"}, "corrupt.how"),
+        ("restart", {"keeper": 1, "wipe": "no"}, "restart.wipe"),
+        ("partition", {"a": [1], "b": [2], "one_way": 1}, "partition.one_way"),
+        ("set_link", {"node": 1, "rate_mb_s": -5}, "set_link.rate_mb_s"),
+        ("set_link", {"node": 1, "loss": 2}, "set_link.loss"),
+        ("set_link", {"node": 1, "delay_ms": None}, "set_link.delay_ms"),
+        (["kill"], {}, "action"),
+        ("kill", [1], "kill.arguments"),
+        ("kill", None, "kill.arguments"),
     ],
 )
-def test_an_action_that_there_is_not_names_its_part(kind: str, arguments: dict[str, Any], option: str) -> None:
+def test_an_action_that_there_is_not_names_its_part(kind: Any, arguments: Any, option: str) -> None:
     with pytest.raises(InvalidOption) as caught:
         Action(kind, arguments)
     assert caught.value.fields["option"] == option
+
+
+def test_numbers_of_numpy_in_an_action_become_plain_ones() -> None:
+    action = Action("set_link", {"node": np.int64(2), "rate_mb_s": np.float32(0.5), "delay_ms": np.int64(3)})
+
+    assert action.python == "cluster.set_link(2, rate_mb_s=0.5, delay_ms=3)"
+    assert json.loads(json.dumps(action.as_dict())) == action.as_dict()
+    assert Action("partition", {"a": [np.int64(1)], "b": [2]}).python == "cluster.partition([1], [2])"
 
 
 @pytest.mark.parametrize(

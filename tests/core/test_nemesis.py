@@ -232,7 +232,7 @@ def test_a_fault_that_was_refused_is_forgotten() -> None:
             nemesis.refused(following)
 
 
-@pytest.mark.parametrize("kinds", [["kill", "explode"], "explode", [], ["restart"]])
+@pytest.mark.parametrize("kinds", [["kill", "explode"], "explode", [], ["restart"], 5, [[]]])
 def test_unknown_kinds_are_refused_and_the_known_are_listed(kinds: object) -> None:
     with pytest.raises(InvalidOption, match="kill_master") as caught:
         Nemesis(kinds)  # type: ignore[arg-type]
@@ -241,3 +241,8 @@ def test_unknown_kinds_are_refused_and_the_known_are_listed(kinds: object) -> No
 
 def test_one_kind_may_be_given_by_its_name() -> None:
     assert Nemesis("kill").kinds == ("kill",)
+
+
+def test_the_order_in_which_the_kinds_are_given_decides_nothing() -> None:
+    """A set has another order in each process: the same seed must do the same all the same."""
+    assert Nemesis({"pause", "kill", "corrupt"}).kinds == Nemesis(["corrupt", "kill", "pause"]).kinds

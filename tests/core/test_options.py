@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.options import Options, check_positive
+from dfslab.core.links import Link
+from dfslab.core.nodes import keeper_name
+from dfslab.core.options import Options, check_count, check_positive, check_timeout
 
 TIMERS = ["heartbeat_interval_s", "heartbeat_timeout_s", "replication_interval_s", "orphan_grace_s", "copy_retry_s"]
 BOUNDS = ["stall_timeout_s", "ack_timeout_s"]
@@ -73,6 +76,27 @@ def test_speed_is_a_number_above_zero(speed: Any) -> None:
 def test_the_master_looks_at_its_timers_ten_times_a_timeout_and_at_least_ten_times_a_second() -> None:
     assert Options().tick_s == 0.1
     assert Options(heartbeat_interval_s=0.1, heartbeat_timeout_s=0.3).tick_s == pytest.approx(0.03)
+
+
+def test_settings_that_numpy_made_are_kept_as_plain_numbers() -> None:
+    """The values of an experiment come from np.arange; a trace is JSON, which knows no NumPy."""
+    two: Any = np.int64(2)
+    half: Any = np.float32(0.5)
+    options, link = Options(replicas=two, heartbeat_interval_s=half).at_speed(two), Link(rate_mb_s=two, delay_ms=half)
+
+    assert [type(options.replicas), type(options.heartbeat_interval_s)] == [int, float]
+    assert [type(one) for one in link.as_dict().values()] == [int, float, float, float]
+    assert keeper_name(np.int64(3)) == "keeper-3"
+
+
+@pytest.mark.parametrize("value", [True, np.bool_(True), "5", None, float("nan"), np.float64("inf"), 1j])
+def test_what_is_no_number_is_refused_by_name(value: Any) -> None:
+    with pytest.raises(InvalidOption, match=r"^x="):
+        check_positive("x", value)
+    with pytest.raises(InvalidOption, match=r"^x="):
+        check_timeout("x", value)
+    with pytest.raises(InvalidOption, match=r"^x="):
+        check_count("x", value)
 
 
 @pytest.mark.parametrize("value", [1, 0.5, 1e-9])

@@ -284,6 +284,12 @@ def test_waiting_for_more_copies_never_takes_less(keepers: list[Link], size: int
 def test_bad_input_is_refused_by_name() -> None:
     with pytest.raises(InvalidOption, match="holders="):
         download_s(MB, [])
+    with pytest.raises(InvalidOption, match="holders=Link"):
+        download_s(MB, TWENTY)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(InvalidOption, match="options=5"):
+        download_s(MB, [TWENTY], options=5)  # type: ignore[arg-type]  # on purpose
+    with pytest.raises(InvalidOption, match="options=5"):
+        upload_s(MB, keepers=[TWENTY], options=5)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(InvalidOption, match="size_bytes"):
         download_s(-1, [TWENTY])
     with pytest.raises(InvalidOption, match=r"holders\[1\]"):

@@ -15,7 +15,8 @@ from matplotlib.text import Annotation
 
 from dfslab.core.errors import InvalidOption
 from dfslab.core.trace import Kind
-from dfslab.views.plots.topology import LOOKS
+from dfslab.views.plots.topology import CUT_AT, LOOKS, MASTER_AT, _places
+from dfslab.views.style import VERMILLION
 from dfslab.views.under_way import UnderWay, fold_under_way
 
 from .looks import boxes, draw, legend_is_beside, legend_texts, overlaps, texts
@@ -132,6 +133,21 @@ def test_a_partition_is_named_beside_the_picture_while_it_lasts(story: Story) ->
     assert legend_texts(story.plots().topology())[-1] == "apart: keeper-1 | keeper-2, 3"
     story.fault("heal")
     assert not legend_texts(story.plots().topology())[-1].startswith("apart")
+
+
+def test_a_bar_lies_across_the_way_to_each_keeper_that_is_cut_off_from_the_master(story: Story) -> None:
+    story.fault("partition", a=["keeper-1", "keeper-3"], b=["master", "keeper-6"])
+    ax = story.plots().topology()
+
+    places, (x, y) = _places(names(6), []), MASTER_AT
+    bars = [line for line in ax.lines if to_hex(line.get_color()) == to_hex(VERMILLION)]
+    for bar, (to_x, to_y) in zip(bars, (places["keeper-1"], places["keeper-3"]), strict=True):
+        middle = x + CUT_AT * (to_x - x), y + CUT_AT * (to_y - y)
+        assert np.asarray(bar.get_xydata())[0] == pytest.approx(middle)
+
+    story.fault("heal")
+    story.fault("partition", a=["keeper-1"], b=["keeper-2"])
+    assert not story.plots().topology().lines, "between keepers there is no way drawn that it could lie across"
 
 
 @pytest.mark.parametrize("count", [1, 2, 6, 14, 15, 50])

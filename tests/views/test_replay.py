@@ -137,6 +137,12 @@ def test_a_missing_file_is_a_file_not_found_error(tmp_path: Path) -> None:
     assert isinstance(caught.value, dfslab.errors.TraceMissing)
 
 
+@pytest.mark.parametrize("path", [None, 5])
+def test_what_is_no_path_is_refused_by_name(path: Any) -> None:
+    with pytest.raises(dfslab.errors.InvalidOption, match=r"^path="):
+        dfslab.replay(path)
+
+
 def test_a_folder_is_no_trace(tmp_path: Path) -> None:
     with pytest.raises(dfslab.errors.TraceUnreadable, match="Is a directory"):
         dfslab.replay(tmp_path)

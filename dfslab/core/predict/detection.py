@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dfslab.core.options import Options
-from dfslab.core.predict.prediction import SLACK_S, Prediction, check_amount
+from dfslab.core.predict.prediction import SLACK_S, Prediction, check_amount, check_options
 
 
 def detection_s(options: Options | None = None, *, slack_s: float = SLACK_S) -> Prediction:
@@ -48,7 +48,7 @@ def detection_s(options: Options | None = None, *, slack_s: float = SLACK_S) -> 
     >>> detection_s(Options(heartbeat_interval_s=1, heartbeat_timeout_s=3), slack_s=0)
     Prediction(low=2, typical=2.55, high=3.1, unit='s')
     """
-    options = options or Options()
+    options = check_options(options)
     check_amount("slack_s", slack_s)
     interval, timeout, tick = options.heartbeat_interval_s, options.heartbeat_timeout_s, options.tick_s
     return Prediction(max(0, timeout - interval - slack_s), timeout - interval / 2 + tick / 2, timeout + tick + slack_s)

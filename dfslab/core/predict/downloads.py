@@ -18,6 +18,7 @@ from dfslab.core.predict.prediction import (
     Prediction,
     check_amount,
     check_machine,
+    check_options,
     check_some,
     rate_of,
     unknown,
@@ -256,5 +257,5 @@ class _Lanes:
 
 
 def _chunk_lengths(size_bytes: int, options: Options | None, holders: int) -> list[int]:
-    block_size = (options or Options()).block_size
+    block_size = check_options(options).block_size
     return [chunk.length for chunk in split_into_chunks(int(size_bytes), block_size, holders)]

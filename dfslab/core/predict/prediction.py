@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.options import check_positive, is_number
+from dfslab.core.options import Options, check_positive, is_number
 
 SLACK_S = 0.1
 """What a machine that also does other things may add to a time before we call the prediction wrong, seconds."""
@@ -75,13 +75,22 @@ def check_amount(option: str, value: float) -> float:
     """Return a finite number of at least 0, or raise InvalidOption naming it."""
     if not is_number(value) or value < 0:
         raise InvalidOption(option=option, value=repr(value), reason="it must be a number, 0 or more")
-    return value
+    return float(value)
 
 
 def check_some(option: str, values: Sequence[object]) -> None:
-    """Raise InvalidOption when a sequence that must have something in it is empty."""
+    """Raise InvalidOption when what must be a sequence with something in it is none, or empty."""
+    if isinstance(values, str | bytes) or not isinstance(values, Sequence):
+        raise InvalidOption(option=option, value=repr(values), reason="it must be a sequence")
     if not values:
         raise InvalidOption(option=option, value=repr(values), reason="there must be at least one")
+
+
+def check_options(options: Options | None) -> Options:
+    """Return the settings, those of `Options()` for None; raise InvalidOption for what are none."""
+    if options is not None and not isinstance(options, Options):
+        raise InvalidOption(option="options", value=repr(options), reason="it must be dfslab.predict.Options(...)")
+    return options or Options()
 
 
 def check_machine(machine_mb_s: float | None) -> float | None:

@@ -15,6 +15,7 @@ from dfslab.core.predict.prediction import (
     Prediction,
     check_amount,
     check_machine,
+    check_options,
     check_some,
     unknown,
 )
@@ -160,7 +161,7 @@ def repair_between(
     """Predict the repair of files that `sources` hold and `targets` may take; see `repair_s`."""
     check_amount("slack_s", slack_s)
     sizes = [check_amount("sizes_bytes", size) for size in sizes_bytes]
-    options = options or Options()
+    options = check_options(options)
     if not sizes:
         return Prediction(0.0, 0.0, 0.0)
     if any(math.isinf(wires.rate(source, target)) for source in sources for target in targets):

@@ -15,6 +15,7 @@ from dfslab.core.predict.prediction import (
     Prediction,
     check_amount,
     check_machine,
+    check_options,
     check_some,
     unknown,
 )
@@ -121,7 +122,7 @@ def upload_between(
     """Predict an upload between nodes of a cluster, `keepers` being the first and then the targets; see `upload_s`."""
     check_amount("size_bytes", size_bytes)
     check_amount("slack_s", slack_s)
-    options = options or Options()
+    options = check_options(options)
     check_count("ack_replicas", ack_replicas)
     if ack_replicas > min(options.replicas, len(keepers)):
         reason = f"replicas={options.replicas} are made, and {len(keepers)} keepers are given"

@@ -12,7 +12,7 @@ from dfslab.cluster import Cluster
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link, link_words
 from dfslab.core.nodes import CLIENT
-from dfslab.core.options import check_count, check_positive
+from dfslab.core.options import check_count, check_positive, is_whole
 from dfslab.core.predict import Prediction
 from dfslab.lab.plan import check_link
 
@@ -76,9 +76,9 @@ def links(option: str, values: Sequence[Link | None]) -> tuple[Link, ...]:
 
 def check_whole(option: str, value: int) -> int:
     """Return a whole number, which a seed must be."""
-    if isinstance(value, bool) or not isinstance(value, int):
+    if not is_whole(value):
         raise InvalidOption(option=option, value=repr(value), reason="it must be a whole number")
-    return value
+    return int(value)
 
 
 def link_columns(whose: str, link: Link) -> dict[str, object]:
@@ -122,7 +122,8 @@ def rows_of(
 ) -> list[Columns]:
     """Return a row for each run, in order: which it is, its setting, and what `measure(setting, number)` says.
 
-    With `progress` a bar is shown meanwhile; an error closes it.
+    With `progress` a bar is shown meanwhile, in a notebook or a terminal: into a file or a pipe,
+    nothing is written. An error closes it.
     """
     rows = []
     with _shown(benchmark, order, progress=progress) as runs:
@@ -139,7 +140,7 @@ def _shown(title: str, runs: Sequence[T], *, progress: bool) -> Iterator[Iterato
         return
     from tqdm.auto import tqdm
 
-    with tqdm(runs, desc=title, unit="run") as bar:
+    with tqdm(runs, desc=title, unit="run", disable=None) as bar:
         yield iter(bar)
 
 

@@ -205,8 +205,9 @@ class Plots:
         """Draw who is there: master and client in the middle, keepers around, arrows for transfers under way.
 
         A keeper's mark is the larger the more it stores. Its state is the master's belief; what the
-        laboratory did to it stands beside that. An arrow says how far an upload or a copy is, or how
-        much of a download this holder has served.
+        laboratory did to it stands beside that, and a bar lies across the way to who is cut off from
+        the master. An arrow says how far an upload or a copy is, or how much of a download this holder
+        has served.
 
         Parameters
         ----------

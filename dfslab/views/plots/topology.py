@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from dfslab.core.faults import PARTITIONED, fault_periods, lasting_by_node
+from dfslab.core.faults import PARTITIONED, FaultPeriod, fault_periods, lasting_by_node
 from dfslab.core.history import Table
 from dfslab.core.nodes import CLIENT, MASTER, is_keeper
 from dfslab.core.trace import TraceEvent
@@ -44,6 +44,8 @@ MASTER_AT, CLIENT_AT = (0.0, 0.2), (0.0, -0.24)
 CLIENTS_APART = 0.32
 CLEAR = 0.52
 """Copies between keepers keep so far from the middle of the ring."""
+CUT_AT, CUT_SIZE = 0.55, 13.0
+"""Where on the way, and how long in points, the bar of a partition is."""
 MOST_OBLONG = 1.5
 ROOMY_POINTS = 110.0
 """On a ring with a smaller radius, marks are smaller."""
@@ -91,6 +93,7 @@ def draw_topology(table: Table, events: Sequence[TraceEvent], now: float, ax: Ax
     labels = {keeper: _label(keeper, states, faults, load_by_keeper(table), len(keepers)) for keeper in keepers}
     size = _make_room(ax, list(labels.values()))
     _draw_spokes(ax, table, keepers, places)
+    _draw_cuts(ax, events, keepers, places)
     _draw_moving(ax, moving, places)
     _draw_nodes(ax, states, places, load_by_keeper(table))
     for keeper, label in labels.items():
@@ -154,6 +157,26 @@ def _draw_spokes(ax: Axes, table: Table, keepers: Sequence[str], places: Mapping
     """Join the master with those that it counts on."""
     alive = [[places[MASTER], places[keeper]] for keeper in keepers if table.keepers[keeper].is_alive]
     ax.add_collection(LineCollection(alive, colors=GRID, linewidths=1.0, zorder=1), autolim=False)
+
+
+def _draw_cuts(ax: Axes, events: Sequence[TraceEvent], keepers: Sequence[str], places: Mapping[str, Place]) -> None:
+    """Draw a bar across the way between the master and each keeper that a partition keeps from it."""
+    for keeper in keepers:
+        if not any(_keeps_apart(period, MASTER, keeper) for period in fault_periods(events)):
+            continue
+        (x, y), (to_x, to_y) = places[MASTER], places[keeper]
+        across, down = ax.transData.transform((to_x, to_y)) - ax.transData.transform((x, y))  # pixels, for the angle
+        bar = (2, 2, math.degrees(math.atan2(down, across)))  # a star of two rays is a line
+        middle = x + CUT_AT * (to_x - x), y + CUT_AT * (to_y - y)
+        ax.plot(*middle, marker=bar, markersize=CUT_SIZE, markeredgewidth=2.0, color=VERMILLION, linestyle="", zorder=2)
+
+
+def _keeps_apart(period: FaultPeriod, one: str, other: str) -> bool:
+    """Return True for a partition that lasts and lets no call between two nodes be answered."""
+    if period.what != PARTITIONED or math.isfinite(period.end_s):
+        return False
+    a, b = period.detail.get("a", ()), period.detail.get("b", ())
+    return (one in a and other in b) or (other in a and one in b)
 
 
 def _draw_moving(ax: Axes, moving: Sequence[UnderWay], places: Mapping[str, Place]) -> None:
