@@ -18,7 +18,7 @@ from dfslab.core.errors import InvalidOption, SourceUnreadable, TargetUnwritable
 from dfslab.core.links import Link
 from dfslab.core.policies.chunk_scheduler import WorkStealing
 from dfslab.lab.bench import repairs
-from dfslab.lab.bench.plan import Columns, in_blocks, rows_of
+from dfslab.lab.bench.plan import in_blocks
 from dfslab.lab.bench.runs import COLUMNS, runs_of
 
 TWENTY = Link(rate_mb_s=20)
@@ -147,10 +147,16 @@ def test_the_cluster_is_closed_also_when_a_run_fails(monkeypatch: pytest.MonkeyP
     assert running() == []
 
 
-def test_a_bar_is_shown_only_if_wanted(capsys: pytest.CaptureFixture[str]) -> None:
-    bench.parallel_download((1,), (0.1,), replicas=1, repeats=1, progress=False)
+def test_a_bar_is_shown_only_to_people_and_only_if_wanted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing on the stderr of a script or of a graded notebook."""
+    bench.parallel_download((1,), (0.1,), replicas=1, repeats=1)
     assert capsys.readouterr() == ("", "")
 
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    bench.parallel_download((1,), (0.1,), replicas=1, repeats=1, progress=False)
+    assert capsys.readouterr() == ("", "")
     bench.parallel_download((1,), (0.1,), replicas=1, repeats=1)
     assert "parallel_download: 100%" in capsys.readouterr().err
 
@@ -178,27 +184,6 @@ def test_runs_that_were_saved_are_loaded_as_they_were(ending: str, tmp_path: Pat
     loaded = bench.load(path)
     assert isinstance(loaded, bench.Runs)
     pd.testing.assert_frame_equal(loaded, runs)
-
-
-class Nothing:
-    """A setting without columns."""
-
-    def row(self) -> Columns:
-        return {}
-
-
-def test_a_bar_is_for_people_and_leaves_nothing_on_the_stderr_of_a_script(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def measure(setting: Nothing, number: int) -> Columns:
-        return {}
-
-    assert len(rows_of("script", [(1, Nothing()), (2, Nothing())], 0, measure, progress=True)) == 2
-    assert capsys.readouterr() == ("", "")
-
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert len(rows_of("terminal", [(1, Nothing()), (2, Nothing())], 0, measure, progress=True)) == 2
-    assert "terminal: 100%" in capsys.readouterr().err
 
 
 def test_a_selection_of_runs_can_still_be_drawn_and_saved() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfslab.core.errors import InvalidOption
+from dfslab.core.faults import DAMAGES
 from dfslab.lab.damage import HOWS, Damage, damage
 
 BLOCK = 64
@@ -18,6 +19,10 @@ def replica(folder: Path, data: bytes) -> Path:
     path.write_bytes(data)
     path.with_suffix(".crc").write_bytes(b"checksums of it")
     return path
+
+
+def test_every_way_to_damage_a_replica_that_an_action_may_name_is_there() -> None:
+    assert set(HOWS) == set(DAMAGES)
 
 
 @given(data=st.binary(min_size=1, max_size=400), how=st.sampled_from(sorted(HOWS)), seed=st.integers(0, 99))
