@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from dfslab.core.errors import KeeperFenced, StaleIncarnation
+import pytest
+
+from dfslab.core.errors import KeeperFenced, MasterStarting, NoLiveKeepers, StaleIncarnation
 from dfslab.core.liveness import Liveness
 from dfslab.core.master.instructions import (
     AppendCatalog,
@@ -414,6 +416,39 @@ def test_a_master_without_known_keepers_has_no_safe_mode() -> None:
 
     assert not world.master.safe_mode
     assert world.kinds() == [Kind.MASTER_STARTED]
+
+
+def test_in_safe_mode_an_upload_that_nobody_who_is_back_can_take_is_to_be_asked_for_again() -> None:
+    """FAULTS 1, 36: those who have not reported yet may take it."""
+    world = lab(keepers=3)
+    world.store("a.mp4")
+    world.start_master()
+    world.register("keeper-1", free_bytes=100)
+
+    assert world.begin("b.mp4", exclude=["keeper-1"]) == [Refused(world.request, MasterStarting)]
+    assert world.begin("c.mp4", size=101) == [Refused(world.request, MasterStarting)]
+
+    world.register("keeper-2")
+    assert value_of(world.begin("b.mp4", exclude=["keeper-1"])).keeper == "keeper-2"
+    world.register("keeper-3")
+    world.tick()
+    everybody = ["keeper-1", "keeper-2", "keeper-3"]
+    assert world.begin("d.mp4", exclude=everybody) == [Refused(world.request, NoLiveKeepers)]
+
+
+def test_in_safe_mode_a_bad_copy_is_not_offered_while_the_holder_of_a_good_one_may_still_report() -> None:
+    """FAULTS 19, 36."""
+    world = lab(keepers=2)
+    version = world.store("a.mp4")
+    world.register("keeper-2", version)
+    world.bad("a.mp4", "keeper-1")
+    world.start_master()
+    world.register("keeper-1", version)
+
+    with pytest.raises(MasterStarting):
+        world.master.locate("a.mp4")
+    world.register("keeper-2", version)
+    assert [holder.keeper for holder in world.master.locate("a.mp4").holders] == ["keeper-2"]
 
 
 def test_an_overwrite_in_safe_mode_commits_and_holds_back_the_drops() -> None:

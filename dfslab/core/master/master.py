@@ -182,9 +182,10 @@ class Master:
         """
         state = self._state
         version = state.table.current(name)
-        keepers = state.serving_holders(version.id) or self._serving_corrupt(version)
+        keepers = state.serving_holders(version.id)
         if not keepers and state.safe_until is not None:
             raise MasterStarting
+        keepers = keepers or self._serving_corrupt(version)
         if not keepers:
             raise FileUnavailable(name=name, holders=list(state.table.replicas(version.id)))
         return Location(version, tuple(Holder(keeper.id, keeper.data_address) for keeper in keepers))

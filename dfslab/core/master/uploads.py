@@ -105,6 +105,8 @@ def _choose_keeper(state: MasterState, event: BeginUpload) -> Keeper:
     loads = [
         load_of(state, keeper) for keeper in alive if keeper.id not in event.exclude and keeper.free_bytes >= event.size
     ]
+    if not loads and state.safe_until is not None:
+        raise MasterStarting  # those who have not reported yet may take it
     if not loads:
         raise NoLiveKeepers(tried=event.exclude)
     return place(state, loads, event.size)
