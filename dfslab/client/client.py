@@ -14,7 +14,7 @@ from dfslab.client.progress import Progress, ProgressArgument, progress_of
 from dfslab.client.results import Download
 from dfslab.client.source import Source, Uploadable
 from dfslab.client.target import Target, target_path
-from dfslab.core.errors import DownloadFailed, InvalidName, InvalidOption
+from dfslab.core.errors import DfsError, DownloadFailed, InvalidName, InvalidOption
 from dfslab.core.model import Address, FileInfo, Holder, Location, Version
 from dfslab.core.names import check_name
 from dfslab.core.nodes import CLIENT
@@ -267,7 +267,11 @@ class Client:
             )
 
         def on_bad(keeper: str, reason: str) -> None:
-            self.report_bad(keeper, version.id, reason)
+            try:
+                self.report_bad(keeper, version.id, reason)
+            except DfsError as error:  # the other holders serve all the same; the next reader reports it, too
+                why = str(error)
+                self._note(Kind.UNHEARD, name, peer="master", cause=cause, call="ReportBadReplica", reason=why)
 
         downloading = Downloading(
             location, policy, self._data, self._clock, target, on_fetched=on_fetched, on_bad=on_bad

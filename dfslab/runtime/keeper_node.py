@@ -305,9 +305,10 @@ class KeeperNode(DataKeeperServicer):
         try:
             self._master.call(method, request, self._rpc_timeout_s)
         except DfsError as error:
-            self._trace(
-                self._tracer.event(Kind.UNHEARD, self._clock.now(), peer=MASTER, call=method, reason=str(error))
-            )
+            self._note_unheard(method, error)
+
+    def _note_unheard(self, method: str, error: DfsError) -> None:
+        self._trace(self._tracer.event(Kind.UNHEARD, self._clock.now(), peer=MASTER, call=method, reason=str(error)))
 
     def _report_stored(self, written: events.ReplicaWritten, cause: str) -> pb.ReplicaStoredReply:
         """Tell the master of a stored replica (step 4) until it answers; to be told twice does it no harm."""
@@ -397,7 +398,13 @@ class KeeperNode(DataKeeperServicer):
             own_disk = isinstance(error, StorageFailed) and error.fields["keeper"] == self.name
             self._handle(events.FetchFailed(order.copy_id, order.version.id, str(error), source_at_fault=not own_disk))
         else:
+            self._tell_of_copy(written)
+
+    def _tell_of_copy(self, written: events.ReplicaWritten) -> None:
+        try:
             self._handle(written)
+        except NotRecorded as error:  # the next registration, which it has asked for, reports the copy
+            self._note_unheard("ReplicaStored", error)
 
     def _report_bad_source(self, order: events.CopyOrdered, error: Exception) -> None:
         report = pb.ReportBadReplicaRequest(

@@ -9,8 +9,13 @@ import dfslab
 from dfslab.cluster import Cluster
 from dfslab.core.errors import DownloadFailed, MasterUnavailable
 from dfslab.core.trace import Kind
+from dfslab.runtime import keeper_node
 from tests.cluster.conftest import Starter, cell
-from tests.cluster.test_faults import content, stored, wait_for
+from tests.cluster.test_faults import FirstOnlyFrom, content, stored, wait_for
+
+
+def unheard(cluster: Cluster) -> list[tuple[str, str]]:
+    return [(event.detail["call"], event.node) for event in cluster._recorder.events() if event.kind is Kind.UNHEARD]
 
 
 def test_a_keeper_that_is_cut_off_is_declared_dead_replaced_and_comes_back(start: Starter) -> None:
@@ -125,6 +130,46 @@ def test_a_client_that_is_cut_off_from_a_keeper_fetches_from_the_others(cluster:
 
     assert download.path.read_bytes() == data
     assert holder not in download.bytes_by_keeper()
+
+
+def test_a_download_that_can_not_report_a_bad_holder_is_served_by_the_others(cluster: Cluster) -> None:
+    data = stored(cluster)
+    holder = cluster.stat("clip").holders[0]
+    cluster.corrupt("clip", holder, "truncate")
+
+    class Cutting(FirstOnlyFrom):
+        def next_chunk(self, keeper, waiting, in_flight, chunk_s, now):  # type: ignore[no-untyped-def]
+            if self.until is None:
+                cluster.partition("client", "master")
+            return super().next_chunk(keeper, waiting, in_flight, chunk_s, now)  # type: ignore[no-untyped-call]
+
+    got = cluster.download("clip", scheduler=Cutting(holder))
+
+    assert got.path.read_bytes() == data
+    assert list(got.chunks[got.chunks.outcome == "failed"].keeper) == [holder]
+    assert unheard(cluster) == [("ReportBadReplica", "client")]
+    cluster.heal_all()
+    cluster.wait_for_recovery()
+
+
+def test_a_copy_of_which_the_master_hears_nothing_is_no_error_of_the_keepers_and_counts_in_the_end(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper_node, "REPORT_TIMEOUT_S", 0.5)
+    cluster = start(n=2, replicas=2)
+    source, target = "keeper-1", "keeper-2"
+    cluster.set_link(target, rate_mb_s=2)
+    cluster.kill(target)
+    cluster.upload(content(2_000_000), name="clip")
+    cluster.restart(target)
+    wait_for(
+        cluster, lambda: any(one.kind is Kind.PROGRESS and one.node == target for one in cluster._recorder.events())
+    )
+
+    with cluster.partition(target, "master"):
+        wait_for(cluster, lambda: ("ReplicaStored", target) in unheard(cluster))
+
+    assert set(cluster.stat("clip").holders) == {source, target}
 
 
 def test_a_file_whose_holders_lose_everything_is_an_error_and_comes_back(start: Starter) -> None:
