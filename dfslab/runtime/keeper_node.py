@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 from collections.abc import Callable
@@ -10,17 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dfslab.core.errors import (
-    BAD_REPLICA_ERRORS,
-    BadReplica,
     BadToken,
-    ChecksumMismatch,
     DfsError,
     KeeperFenced,
     MasterUnavailable,
     NotRecorded,
-    ProtocolError,
     StaleIncarnation,
-    StorageFailed,
     WrongState,
 )
 from dfslab.core.keeper import Keeper, events, instructions
@@ -29,23 +25,20 @@ from dfslab.core.model import Address, Version
 from dfslab.core.nodes import MASTER
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
-from dfslab.runtime import frames
 from dfslab.runtime.clock import Clock
-from dfslab.runtime.data_client import REPORT_TIMEOUT_S, DataClient, Range
+from dfslab.runtime.data_client import REPORT_TIMEOUT_S, DataClient
 from dfslab.runtime.data_server import DataServer
 from dfslab.runtime.dfs_pb2_grpc import DataKeeperServicer, MasterTrackerStub, add_DataKeeperServicer_to_server
+from dfslab.runtime.fetching import Fetching
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.network import Network
-from dfslab.runtime.paced import PacedSocket
-from dfslab.runtime.pulse import Pulse
 from dfslab.runtime.rpc import RpcClient, RpcServer, answers
+from dfslab.runtime.serving import Serving
 from dfslab.runtime.storage import Storage, check_version
 from dfslab.runtime.wire import address_from, stored_to
 
-SENDFILE_BYTES = 1024 * 1024
 RPC_WORKERS = 8
 FETCHES = 4
-MAX_BLOCK_SIZE = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +95,8 @@ class KeeperNode(DataKeeperServicer):
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(FETCHES, thread_name_prefix=f"{self.name}-fetch")
         self._storage = Storage(settings.directory, self.name, self.gate)
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._storage.close)
             self._core = Keeper(
                 self.name,
                 self.boot,
@@ -110,36 +104,47 @@ class KeeperNode(DataKeeperServicer):
                 heartbeat_interval_s=settings.heartbeat_interval_s,
                 heartbeat_timeout_s=settings.heartbeat_timeout_s,
             )
-            self._data_server = DataServer(
-                Address(settings.host, settings.data_port),
-                settings.token,
-                self.gate,
-                self._nic,
-                self._serve,
-                name=self.name,
-                stall_timeout_s=settings.stall_timeout_s,
-                note_error=self.note_error,
-            )
-        except BaseException:
-            self._storage.close()
-            raise
-        try:
-            self._rpc_server = RpcServer(
-                lambda server: add_DataKeeperServicer_to_server(self, server),
-                Address(settings.host, settings.port),
-                settings.token,
-                name=self.name,
-                workers=RPC_WORKERS,
-            )
-        except BaseException:
-            self.gate.cut()
-            self._data_server.cut()
-            self._data_server.join()
-            self._storage.close()
-            raise
+            self._data_server = self._make_data_server()
+            for step in (self._data_server.join, self._data_server.cut, self.gate.cut):  # undone from the last on
+                undo.callback(step)
+            self._rpc_server = self._make_rpc_server()
+            undo.pop_all()
         self._master = RpcClient(MasterTrackerStub, settings.master, settings.token, self._nic)
         self._data_client = DataClient(settings.token, settings.stall_timeout_s, self._nic, idle_per_address=1)
+        self._fetching = self._make_fetching()
         self._thread = threading.Thread(target=self._beat, name=f"{self.name}-heartbeat", daemon=True)
+
+    def _make_data_server(self) -> DataServer:
+        settings = self.settings
+        return DataServer(
+            Address(settings.host, settings.data_port),
+            settings.token,
+            self.gate,
+            self._nic,
+            Serving(self.name, self._storage, self.gate, self._handle).answer,
+            name=self.name,
+            stall_timeout_s=settings.stall_timeout_s,
+            note_error=self.note_error,
+        )
+
+    def _make_rpc_server(self) -> RpcServer:
+        return RpcServer(
+            lambda server: add_DataKeeperServicer_to_server(self, server),
+            Address(self.settings.host, self.settings.port),
+            self.settings.token,
+            name=self.name,
+            workers=RPC_WORKERS,
+        )
+
+    def _make_fetching(self) -> Fetching:
+        return Fetching(
+            self.name,
+            self._storage,
+            self._data_client,
+            self._clock.now,
+            lambda bad: self._report("ReportBadReplica", bad),
+            self._note_progress,
+        )
 
     @property
     def address(self) -> Address:
@@ -383,53 +388,13 @@ class KeeperNode(DataKeeperServicer):
 
     def _fetch(self, order: events.CopyOrdered) -> None:
         try:
-            self._fetch_and_tell(order)
+            self._handle(self._fetching.fetch(order))
         except NodeDown:
             return
-        except Exception as error:  # noqa: BLE001 - a pool would swallow it: it is traced
-            self.note_error(f"{type(error).__name__}: {error}")
-
-    def _fetch_and_tell(self, order: events.CopyOrdered) -> None:
-        try:
-            written = self._copy_from_source(order)
-        except (DfsError, OSError) as error:
-            if isinstance(error, BAD_REPLICA_ERRORS):
-                self._report_bad_source(order, error)
-            own_disk = isinstance(error, StorageFailed) and error.fields["keeper"] == self.name
-            self._handle(events.FetchFailed(order.copy_id, order.version.id, str(error), source_at_fault=not own_disk))
-        else:
-            self._tell_of_copy(written)
-
-    def _tell_of_copy(self, written: events.ReplicaWritten) -> None:
-        try:
-            self._handle(written)
         except NotRecorded as error:  # the next registration, which it has asked for, reports the copy
             self._note_unheard("ReplicaStored", error)
-
-    def _report_bad_source(self, order: events.CopyOrdered, error: Exception) -> None:
-        report = pb.ReportBadReplicaRequest(
-            keeper=order.source, version=order.version.id, reason=str(error), reporter=self.name
-        )
-        self._report("ReportBadReplica", report)
-
-    def _copy_from_source(self, order: events.CopyOrdered) -> events.ReplicaWritten:
-        version = order.version
-        writer = self._storage.create(version.id, version.size, version.block_size)
-        try:
-            if version.size:
-                wanted = Range(version.id, 0, version.size, version.block_size, version.checksums)
-                pulse = Pulse(self._clock.now, lambda done: self._note_progress(order, done))
-
-                def sink(view: memoryview, offset: int) -> None:
-                    writer.write(view)
-                    pulse.beat(offset + len(view))
-
-                self._data_client.get(order.source, order.source_data_address, wanted, sink)
-            stored = writer.commit()
-        except BaseException:
-            writer.abort()
-            raise
-        return events.ReplicaWritten(stored, version.block_size, version.checksums, order.copy_id, order.cause)
+        except Exception as error:  # noqa: BLE001 - a pool would swallow it: it is traced
+            self.note_error(f"{type(error).__name__}: {error}")
 
     def _note_progress(self, order: events.CopyOrdered, done: int) -> None:
         version = order.version
@@ -446,72 +411,6 @@ class KeeperNode(DataKeeperServicer):
                 total=version.size,
             )
         )
-
-    # -- the data port ------------------------------------------------------------------------
-
-    def _serve(self, request: pb.DataRequest, wire: PacedSocket) -> None:
-        match request.WhichOneof("operation"):
-            case "get":
-                self._serve_get(request.get, wire)
-            case "put":
-                self._serve_put(request.put, wire)
-            case _:
-                raise ProtocolError(reason="a request with no operation")
-
-    def _serve_get(self, get: pb.Get, wire: PacedSocket) -> None:
-        replica = self._storage.open(get.version)
-        try:
-            if get.offset + get.length > replica.size:
-                reason = f"it has {replica.size} bytes, {get.offset + get.length} were asked for"
-                raise BadReplica(keeper=self.name, version=get.version, reason=reason)
-            wire.fit_buffers()
-            wire.send_message(pb.DataReply(size=get.length))
-            offset, end = get.offset, get.offset + get.length
-            while offset < end:
-                self.gate.check()
-                offset += wire.send_file(replica.fd, offset, min(SENDFILE_BYTES, end - offset))
-        finally:
-            replica.close()
-
-    def _serve_put(self, put: pb.Put, wire: PacedSocket) -> None:
-        check_version(put.version)
-        if not 1 <= put.block_size <= MAX_BLOCK_SIZE:
-            raise ProtocolError(reason=f"blocks of {put.block_size} bytes, 1 to {MAX_BLOCK_SIZE} are allowed")
-        self._handle(events.PutRequested(put.version, put.size, self._storage.free_bytes()))
-        try:
-            written = self._receive(put, wire)
-        except BaseException:
-            self._handle(events.WriteAborted(put.version))
-            raise
-        answer = self._handle(written)
-        if answer is None or not answer.keep:
-            reason = answer.reason if answer else "the master gave no answer"
-            raise NotRecorded(keeper=self.name, version=put.version, reason=reason)
-        self.gate.check()
-        wire.send_message(pb.DataReply(size=put.size))
-
-    def _receive(self, put: pb.Put, wire: PacedSocket) -> events.ReplicaWritten:
-        writer = self._storage.create(put.version, put.size, put.block_size)
-        try:
-            wire.fit_buffers()
-            wire.send_message(pb.DataReply(size=put.size))
-            buffer = frames.buffer()
-            step = len(buffer) // put.block_size * put.block_size
-            left = put.size
-            while left:
-                view = buffer[: min(step, left)]
-                wire.receive_into(view)
-                self.gate.check()
-                writer.write(view)
-                left -= len(view)
-            bad = writer.first_difference(frames.receive(wire.sock, len(writer.checksums)))
-            if bad is not None:
-                raise ChecksumMismatch(where="the uploading client", block=bad)
-            stored = writer.commit()
-        except BaseException:
-            writer.abort()
-            raise
-        return events.ReplicaWritten(stored, put.block_size, writer.checksums, cause=put.cause)
 
     # -- the end ------------------------------------------------------------------------------
 

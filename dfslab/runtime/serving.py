@@ -1,0 +1,104 @@
+"""What a keeper does on its data port: it serves replicas, and takes those of uploading clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dfslab.core.errors import BadReplica, ChecksumMismatch, NotRecorded, ProtocolError
+from dfslab.core.keeper import events
+from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime import frames
+from dfslab.runtime.gate import Gate
+from dfslab.runtime.paced import PacedSocket
+from dfslab.runtime.storage import Storage, check_version
+
+SENDFILE_BYTES = 1024 * 1024
+MAX_BLOCK_SIZE = 1024 * 1024
+
+
+class Serving:
+    """Answers the requests of a keeper's data port.
+
+    Parameters
+    ----------
+    name : str
+        The keeper's.
+    storage : Storage
+    gate : Gate
+    handle : callable
+        Lets the keeper's core decide, and does what it wants; returns the master's answer to step 4.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        storage: Storage,
+        gate: Gate,
+        handle: Callable[[events.Event], pb.ReplicaStoredReply | None],
+    ) -> None:
+        self._name, self._storage, self._gate, self._handle = name, storage, gate, handle
+
+    def answer(self, request: pb.DataRequest, wire: PacedSocket) -> None:
+        """Do what a request asks for, until its last byte has passed."""
+        match request.WhichOneof("operation"):
+            case "get":
+                self._get(request.get, wire)
+            case "put":
+                self._put(request.put, wire)
+            case _:
+                raise ProtocolError(reason="a request with no operation")
+
+    def _get(self, get: pb.Get, wire: PacedSocket) -> None:
+        replica = self._storage.open(get.version)
+        try:
+            if get.offset + get.length > replica.size:
+                reason = f"it has {replica.size} bytes, {get.offset + get.length} were asked for"
+                raise BadReplica(keeper=self._name, version=get.version, reason=reason)
+            wire.fit_buffers()
+            wire.send_message(pb.DataReply(size=get.length))
+            offset, end = get.offset, get.offset + get.length
+            while offset < end:
+                self._gate.check()
+                offset += wire.send_file(replica.fd, offset, min(SENDFILE_BYTES, end - offset))
+        finally:
+            replica.close()
+
+    def _put(self, put: pb.Put, wire: PacedSocket) -> None:
+        check_version(put.version)
+        if not 1 <= put.block_size <= MAX_BLOCK_SIZE:
+            raise ProtocolError(reason=f"blocks of {put.block_size} bytes, 1 to {MAX_BLOCK_SIZE} are allowed")
+        self._handle(events.PutRequested(put.version, put.size, self._storage.free_bytes()))
+        try:
+            written = self._receive(put, wire)
+        except BaseException:
+            self._handle(events.WriteAborted(put.version))
+            raise
+        answer = self._handle(written)
+        if answer is None or not answer.keep:
+            reason = answer.reason if answer else "the master gave no answer"
+            raise NotRecorded(keeper=self._name, version=put.version, reason=reason)
+        self._gate.check()
+        wire.send_message(pb.DataReply(size=put.size))
+
+    def _receive(self, put: pb.Put, wire: PacedSocket) -> events.ReplicaWritten:
+        writer = self._storage.create(put.version, put.size, put.block_size)
+        try:
+            wire.fit_buffers()
+            wire.send_message(pb.DataReply(size=put.size))
+            buffer = frames.buffer()
+            step = len(buffer) // put.block_size * put.block_size
+            left = put.size
+            while left:
+                view = buffer[: min(step, left)]
+                wire.receive_into(view)
+                self._gate.check()
+                writer.write(view)
+                left -= len(view)
+            bad = writer.first_difference(frames.receive(wire.sock, len(writer.checksums)))
+            if bad is not None:
+                raise ChecksumMismatch(where="the uploading client", block=bad)
+            stored = writer.commit()
+        except BaseException:
+            writer.abort()
+            raise
+        return events.ReplicaWritten(stored, put.block_size, writer.checksums, cause=put.cause)
