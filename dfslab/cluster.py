@@ -6,9 +6,10 @@ import os
 import threading
 from types import TracebackType
 
+from dfslab.core.checks import check_positive
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
-from dfslab.core.options import Options, check_positive
+from dfslab.core.options import Options
 from dfslab.core.policies import Policies
 from dfslab.lab import at_exit
 from dfslab.lab.faults import Faults

@@ -14,11 +14,11 @@ from dfslab.client.progress import Progress, ProgressArgument, progress_of
 from dfslab.client.results import Download
 from dfslab.client.source import Source, Uploadable
 from dfslab.client.target import Target, target_path
+from dfslab.core.checks import check_count
 from dfslab.core.errors import DfsError, DownloadFailed, InvalidName, InvalidOption
 from dfslab.core.model import Address, FileInfo, Holder, Location, Version
 from dfslab.core.names import check_name
 from dfslab.core.nodes import CLIENT
-from dfslab.core.options import check_count
 from dfslab.core.policies import resolve
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb

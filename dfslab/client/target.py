@@ -7,8 +7,8 @@ import os
 import secrets
 from pathlib import Path
 
+from dfslab.core.checks import check_path
 from dfslab.core.errors import TargetUnwritable
-from dfslab.core.options import check_path
 
 
 def expand(path: str | os.PathLike[str], option: str = "path") -> Path:

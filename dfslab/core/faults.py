@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from dfslab.core.checks import check_flag, is_number, plain
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import LINK_FIELDS, check_link_field
 from dfslab.core.nodes import CLIENT as CLIENT
 from dfslab.core.nodes import MASTER as MASTER
-from dfslab.core.options import check_flag, is_number, plain
 from dfslab.core.trace import Kind, TraceEvent
 
 PARTITIONED, LINK_CHANGED = "partitioned", "link changed"

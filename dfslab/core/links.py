@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from dfslab.core.checks import is_number, plain
 from dfslab.core.errors import InvalidOption
-from dfslab.core.options import is_number, plain
 
 BURST_S = 0.02
 """How much of a bucket may be saved up, as time: what a sleep overshoots is caught up within it."""

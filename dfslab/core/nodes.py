@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dfslab.core.options import is_whole
+from dfslab.core.checks import is_whole
 
 MASTER, CLIENT = "master", "client"
 LAB = "lab"

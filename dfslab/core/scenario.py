@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dfslab.core.checks import is_number, plain
 from dfslab.core.errors import InvalidOption
 from dfslab.core.faults import ACTIONS, Action
-from dfslab.core.options import is_number, plain
 from dfslab.core.trace import Kind, TraceEvent
 
 SCENARIO_FORMAT = 1

@@ -6,11 +6,11 @@ import contextlib
 import random
 from collections.abc import Callable, Iterator
 
+from dfslab.core.checks import check_positive
 from dfslab.core.guard import Cut, Standing
 from dfslab.core.history import Table
 from dfslab.core.links import Link
 from dfslab.core.nodes import MASTER
-from dfslab.core.options import check_positive
 from dfslab.core.recovery import not_recovered
 from dfslab.lab.damage import Damage
 from dfslab.lab.nodes import NodeState

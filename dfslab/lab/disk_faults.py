@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dfslab.core.checks import check_positive
 from dfslab.core.errors import MasterUnavailable, NoSuchFile, NoSuchReplica
 from dfslab.core.history import Table
 from dfslab.core.names import check_name
-from dfslab.core.options import check_positive
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
 from dfslab.lab.damage import Damage, damage
 from dfslab.lab.undoing import Fault

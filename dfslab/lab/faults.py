@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from dfslab.core.checks import check_flag, check_moment, check_positive
 from dfslab.core.errors import ClusterClosed, DfsError, InvalidOption
 from dfslab.core.faults import BREAKING, Action
 from dfslab.core.guard import check_guard
 from dfslab.core.nodes import MASTER
-from dfslab.core.options import check_flag, check_moment, check_positive
 from dfslab.core.scenario import steps_of_trace
 from dfslab.lab.background import Background
 from dfslab.lab.disk_faults import DiskFaults

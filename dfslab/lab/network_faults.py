@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from dfslab.core.checks import check_flag, check_positive, is_whole
 from dfslab.core.errors import InvalidOption, WrongState
 from dfslab.core.guard import Cut
 from dfslab.core.links import Link, joined
 from dfslab.core.nodes import MASTER, short_name
-from dfslab.core.options import check_flag, check_positive, is_whole
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
 from dfslab.lab.nodes import NodeState
 from dfslab.lab.plan import check_link

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dfslab.core.checks import check_flag, check_positive, check_timeout
 from dfslab.core.history import Table
 from dfslab.core.nodes import MASTER
-from dfslab.core.options import check_flag, check_positive, check_timeout
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
 from dfslab.lab.nodes import NodeState
 from dfslab.lab.undoing import Fault

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dfslab.client.target import expand
+from dfslab.core.checks import is_whole
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
-from dfslab.core.options import Options, is_whole
+from dfslab.core.options import Options
 from dfslab.core.policies import Policies
 from dfslab.core.setup import Setup
 

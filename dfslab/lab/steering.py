@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dfslab.core.checks import check_count, check_flag, check_timeout
 from dfslab.core.history import Table
-from dfslab.core.options import check_count, check_flag, check_timeout
 from dfslab.core.recovery import short_of_replicas
 from dfslab.lab.running import Running
 from dfslab.lab.waits import wait_until

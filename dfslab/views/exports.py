@@ -11,8 +11,8 @@ from typing import overload
 
 import pandas as pd
 
+from dfslab.core.checks import check_path
 from dfslab.core.errors import TargetUnwritable
-from dfslab.core.options import check_path
 from dfslab.core.saved import header_of, line_of
 from dfslab.core.trace import TraceEvent
 from dfslab.views import tables

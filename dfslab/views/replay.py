@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from dfslab.core.checks import check_path
 from dfslab.core.errors import TraceUnreadable
-from dfslab.core.options import check_path
 from dfslab.core.saved import SavedTrace, read_trace
 from dfslab.views.html import cluster_html
 from dfslab.views.looking import Looking

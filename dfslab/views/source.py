@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from dfslab.core.checks import check_moment
 from dfslab.core.history import Table
-from dfslab.core.options import check_moment
 from dfslab.core.setup import Setup
 from dfslab.core.trace import TraceEvent
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dfslab.core.checks import check_count, check_positive, check_timeout
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
 from dfslab.core.nodes import keeper_name
-from dfslab.core.options import Options, check_count, check_positive, check_timeout
+from dfslab.core.options import Options
 
 TIMERS = ["heartbeat_interval_s", "heartbeat_timeout_s", "replication_interval_s", "orphan_grace_s", "copy_retry_s"]
 BOUNDS = ["stall_timeout_s", "ack_timeout_s"]

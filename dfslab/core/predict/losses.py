@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from dfslab.core.options import check_count, check_positive
+from dfslab.core.checks import check_count, check_positive
 from dfslab.core.predict.prediction import Prediction, check_amount
 
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dfslab.core.checks import check_positive, is_number
 from dfslab.core.errors import InvalidOption
-from dfslab.core.options import Options, check_positive, is_number
+from dfslab.core.options import Options
 
 SLACK_S = 0.1
 """What a machine that also does other things may add to a time before we call the prediction wrong, seconds."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from dfslab.core.checks import check_count
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
 from dfslab.core.nodes import CLIENT, MASTER
-from dfslab.core.options import Options, check_count
+from dfslab.core.options import Options
 from dfslab.core.predict.prediction import (
     RATE_TOLERANCE,
     SLACK_S,

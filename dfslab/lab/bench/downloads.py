@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dfslab.cluster import Cluster
+from dfslab.core.checks import check_count
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
-from dfslab.core.options import check_count
 from dfslab.core.policies import resolve
 from dfslab.core.policies.chunk_scheduler import NoHedging, WorkStealing
 from dfslab.core.predict import download_rate_mb_s

@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeVar
 
 from dfslab import cluster as front_door
 from dfslab.cluster import Cluster
+from dfslab.core.checks import check_count, check_positive, is_whole
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link, link_words
 from dfslab.core.nodes import CLIENT
-from dfslab.core.options import check_count, check_positive, is_whole
 from dfslab.core.predict import Prediction
 from dfslab.lab.plan import check_link
 

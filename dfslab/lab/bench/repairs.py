@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dfslab.cluster import Cluster
+from dfslab.core.checks import check_count, check_positive
 from dfslab.core.errors import WaitTimedOut
 from dfslab.core.links import Link
-from dfslab.core.options import Options, check_count, check_positive
+from dfslab.core.options import Options
 from dfslab.lab.bench import plan
 from dfslab.lab.bench.runs import Runs, runs_of
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dfslab.cluster import Cluster
+from dfslab.core.checks import check_count
 from dfslab.core.links import Link
-from dfslab.core.options import Options, check_count
+from dfslab.core.options import Options
 from dfslab.core.predict import upload_s
 from dfslab.lab.bench import plan
 from dfslab.lab.bench.plan import MB
