@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from dfslab.core.checks import check_flag, check_moment, check_positive
 from dfslab.core.errors import ClusterClosed, DfsError, InvalidOption
 from dfslab.core.faults import BREAKING, Action
-from dfslab.core.guard import check_guard
+from dfslab.core.guard import Standing, check_guard
 from dfslab.core.nodes import MASTER
 from dfslab.core.scenario import steps_of_trace
 from dfslab.lab.background import Background
@@ -132,8 +132,11 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
             The first thing that could not be mended; the others were all the same.
         """
         self._check_open()
+        self._mend(self._mends(self._standing()))
+
+    def _mend(self, mends: Iterable[Callable[[], object]]) -> None:
         errors: list[DfsError] = []
-        for mend in self._mends():
+        for mend in mends:
             try:
                 mend()
             except ClusterClosed:
@@ -145,9 +148,8 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
                 errors[0].add_note(f"and: {other}")
             raise errors[0]
 
-    def _mends(self) -> Iterator[Callable[[], object]]:
+    def _mends(self, standing: Standing) -> Iterator[Callable[[], object]]:
         """Yield what is to be done: the network first, over which nodes register, then the master, then the keepers."""
-        standing = self._standing()
         if standing.cuts:
             yield self._heal_if_any
         yield from (partial(self._put_link_back, ends, None) for ends in standing.links)
@@ -252,8 +254,8 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
         Returns
         -------
         Nemesis
-            `stop()` mends everything and waits for recovery, as does leaving a `with` block;
-            `actions` is what it did, as a scenario.
+            `stop()` mends everything and waits for recovery, as does leaving a `with` block; links that
+            it did not change stay as they were set. `actions` is what it did, as a scenario.
 
         Raises
         ------

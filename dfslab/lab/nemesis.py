@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ class Nemesis(Background):
     """A random evil at work on a cluster; `cluster.nemesis(...)` returns it.
 
     As a context manager it is stopped on leaving: then everything that is broken is mended, and it
-    returns when the cluster has recovered. After an exception in the body nothing is waited for.
+    returns when the cluster has recovered. Links that it did not change stay as they were set. After
+    an exception in the body nothing is waited for.
     """
 
     def __init__(self, lab: Faults, mind: core.Nemesis, *, every_s: float, force: bool) -> None:
@@ -84,9 +86,16 @@ class Nemesis(Background):
         self.signal()
         self.wait()
         try:
-            self._lab.heal_all()
+            self._lab._check_open()
+            standing = self._lab._standing()
+            links = tuple(ends for ends in standing.links if ends in self._links_changed())
+            self._lab._mend(self._lab._mends(replace(standing, links=links)))
         except ClusterClosed:
             return  # it was closed with all that was broken
+
+    def _links_changed(self) -> list[tuple[str, str]]:
+        """Return the ends of the links that it changed: a link is a setting, too, which others may have made."""
+        return [(str(step.action.arguments["node"]), "") for step in self._steps if step.action.kind == "set_link"]
 
     def __enter__(self) -> Nemesis:
         return self

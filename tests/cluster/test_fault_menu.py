@@ -503,6 +503,19 @@ def test_files_survive_a_nemesis_and_everything_is_mended_when_it_stops(start: S
     assert nemesis._repr_html_().count("<tr>") == len(done) + 1
 
 
+def test_a_nemesis_leaves_links_alone_that_others_have_set(start: Starter) -> None:
+    """An experiment's links are its settings, and are to hold after the nemesis, too."""
+    cluster = start(n=4, speed=8, seed=5)
+    cluster.set_link("client", rate_mb_s=30)
+    cluster.set_link("client", 2, delay_ms=4)
+
+    with cluster.nemesis(["set_link"], every_s=0.2, seed=1) as nemesis:
+        wait_for(cluster, lambda: len(nemesis.actions) >= 3)
+
+    links = cluster.links()
+    assert list(links[links.changed].node) == ["client", "client"]
+
+
 def test_what_is_acknowledged_under_a_nemesis_is_there_whole_when_it_is_over(start: Starter) -> None:
     """DESIGN §3: with two copies acknowledged, whatever it breaks."""
     cluster = start(n=6, speed=8)
