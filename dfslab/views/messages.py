@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from dfslab.core.errors import InvalidOption
 from dfslab.core.faults import fault_periods
 from dfslab.core.nodes import MASTER, short_name
+from dfslab.core.pretty import size_text
 from dfslab.core.trace import NAMING, Kind, TraceEvent
 from dfslab.views.downloads import DownloadStory, fold_downloads
 from dfslab.views.faults import done_to
@@ -119,7 +120,7 @@ _OF_UPLOADS = frozenset(
 
 
 def _of_upload(event: TraceEvent) -> Iterator[Message]:
-    at, size = event.time_s, _size(event.bytes)
+    at, size = event.time_s, size_text(event.bytes)
     if event.kind is Kind.UPLOAD_REQUESTED:
         yield Message(at, event.node, MASTER, f"a slot for {size}?", "1")
     elif event.kind is Kind.SLOT_GRANTED:
@@ -145,7 +146,7 @@ def _of_copy(event: TraceEvent) -> Iterator[Message]:
         yield Message(at, MASTER, source, f"serve {event.peer}", "7")
         yield Message(at, MASTER, event.peer, f"fetch from {source}", "7")
     elif event.kind is Kind.COPY_STARTED:
-        yield Message(at, event.peer, event.node, _size(event.bytes), "7", Wire.DATA)
+        yield Message(at, event.peer, event.node, size_text(event.bytes), "7", Wire.DATA)
     elif event.kind is Kind.COPY_FAILED:
         yield Message(at, event.peer, MASTER, f"✗ {event.detail['reason']}", "", Wire.FAILED)
     elif event.kind is Kind.REPLICA_STORED:
@@ -224,7 +225,7 @@ def _served(story: DownloadStory, keeper: str) -> Iterator[Message]:
     yield Message(min(request.start_s for request in requests), story.client, keeper, "chunks?", "c")
     whole = [request for request in requests if request.outcome == "ok"]
     if whole:
-        words = f"{_count(len(whole))}, {_size(sum(request.bytes for request in whole))}"
+        words = f"{_count(len(whole))}, {size_text(sum(request.bytes for request in whole))}"
         yield Message(max(request.end_s for request in whole), keeper, story.client, words, "d", Wire.DATA)
     numbers = story.numbers()
     for request in [request for request in requests if request.outcome == "failed"][:MOST_FAILURES]:
@@ -234,10 +235,6 @@ def _served(story: DownloadStory, keeper: str) -> Iterator[Message]:
 
 def _count(chunks: int) -> str:
     return "1 chunk" if chunks == 1 else f"{chunks} chunks"
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.1f} kB"
 
 
 _TELLERS = {"upload": _upload, "download": _download, "repair": _repair}

@@ -15,7 +15,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from dfslab.core.pretty import shortened as shortened  # views import it from here
+from dfslab.core.pretty import shortened
 
 # Okabe & Ito (2008), https://jfly.uni-koeln.de/color/, without the yellow that is too pale for a line on white.
 BLACK = "#000000"

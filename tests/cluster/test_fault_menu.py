@@ -182,6 +182,7 @@ def test_a_cluster_closed_in_the_body_needs_no_mending(start: Starter) -> None:
     cluster = start()
     with cluster.kill(1), cluster.partition([1], [2]), cluster.kill_master():
         cluster.close()
+    assert cluster.closed
 
 
 def test_a_decommissioned_keeper_takes_no_part_any_more(cluster: Cluster) -> None:

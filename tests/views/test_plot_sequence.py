@@ -76,9 +76,9 @@ def arrows(ax: Axes) -> list[tuple[float, float, float]]:
 
 def test_an_upload_is_told_in_the_seven_steps_of_the_protocol(story: Story) -> None:
     assert told(story, "a.mp4", "upload") == [
-        ("1", "client", "master", "a slot for 1.0 MB?"),
+        ("1", "client", "master", "a slot for 1 MB?"),
         ("2", "master", "client", "send it to keeper-2"),
-        ("3", "client", "keeper-2", "1.0 MB"),
+        ("3", "client", "keeper-2", "1 MB"),
         ("4", "keeper-2", "master", "I hold it"),
         ("5", "master", "master", "table: + keeper-2"),
         ("6", "master", "client", "success"),
@@ -92,7 +92,7 @@ def copied(source: str, target: str) -> list[tuple[str, str, str, str]]:
     return [
         ("7", "master", source, f"serve {target}"),
         ("7", "master", target, f"fetch from {source}"),
-        ("7", source, target, "1.0 MB"),
+        ("7", source, target, "1 MB"),
         ("4", target, "master", "I hold it"),
         ("5", "master", "master", f"table: + {target}"),
     ]
@@ -194,9 +194,9 @@ def test_a_download_asks_once_and_fetches_from_all_holders() -> None:
         ("c", "client", "keeper-2", "chunks?"),
         ("c", "client", "keeper-10", "chunks?"),
         ("", "keeper-2", "client", "✗ chunk 1: "),
-        ("d", "keeper-2", "client", "1 chunk, 1.0 MB"),
-        ("d", "keeper-10", "client", "1 chunk, 1.0 MB"),
-        ("d", "keeper-1", "client", "2 chunks, 2.0 MB"),
+        ("d", "keeper-2", "client", "1 chunk, 1 MB"),
+        ("d", "keeper-10", "client", "1 chunk, 1 MB"),
+        ("d", "keeper-1", "client", "2 chunks, 2 MB"),
         ("e", "client", "client", "whole and checked"),
     ]
 

@@ -12,8 +12,9 @@ import pytest
 from matplotlib import pyplot
 from matplotlib.colors import to_hex
 
+from dfslab.core.pretty import shortened
 from dfslab.views.plots import Plots
-from dfslab.views.style import label_of, shortened
+from dfslab.views.style import label_of
 
 from .looks import draw, legend_texts
 from .story import Story

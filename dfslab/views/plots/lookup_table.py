@@ -16,6 +16,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Transform
 
 from dfslab.core.history import FileRow, Table
+from dfslab.core.pretty import shortened
 from dfslab.core.trace import TraceEvent
 from dfslab.views.plots.keeper_columns import MANY, name_columns
 from dfslab.views.plots.replica_looks import COPYING, DROPPING, LOOKS, NONE, VALID, code_of
@@ -31,7 +32,6 @@ from dfslab.views.style import (
     label_of,
     legend_beside,
     say,
-    shortened,
     write_labels,
 )
 from dfslab.views.transfers import Transfer, copies_under_way

@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 from dfslab.core.errors import NoSuchFile
 from dfslab.core.history import Table
 from dfslab.core.nodes import MASTER, is_keeper
+from dfslab.core.pretty import shortened
 from dfslab.core.trace import TraceEvent
 from dfslab.views.messages import Message, Wire, messages_of
 from dfslab.views.plots.time_axis import TIME
@@ -31,7 +32,6 @@ from dfslab.views.style import (
     legend_beside,
     points_of,
     say,
-    shortened,
     write_labels,
 )
 from dfslab.views.transfers import names_of_files
