@@ -53,13 +53,18 @@ class Scenario(Sequence[Step]):
         return self.steps[-1].time_s if self.steps else 0.0
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return it as a JSON document, and write that to a file if `path` is given."""
+        """Return it as a JSON document, and write that to a file if `path` is given.
+
+        Raises
+        ------
+        TargetMissing, TargetForbidden, TargetUnwritable
+            The folder does not exist, may not be written, or the disk refuses; nothing is left there.
+        """
         text = steps_as_json(self.steps)
         if path is not None:
-            try:
-                expand(path).write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise _refused(path, error.strerror or str(error)) from None
+            from dfslab.views.writing import write_whole
+
+            write_whole(path, [text])
         return text
 
     @classmethod

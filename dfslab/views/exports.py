@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import overload
 
 import pandas as pd
 
-from dfslab.core.checks import check_path
-from dfslab.core.errors import TargetUnwritable
 from dfslab.core.saved import header_of, line_of
 from dfslab.core.trace import TraceEvent
 from dfslab.views import tables
 from dfslab.views.source import Source
+from dfslab.views.writing import write_whole
 
 
 class Events(Sequence[TraceEvent]):
@@ -83,22 +80,3 @@ class Events(Sequence[TraceEvent]):
         from dfslab.views.perfetto import perfetto_json
 
         return write_whole(path, perfetto_json(self._base, self._events, self._source.setup.name, self._now_s))
-
-
-def write_whole(path: str | os.PathLike[str], parts: Iterable[str]) -> Path:
-    """Write text to a file that appears under its name only when it is whole, and return its absolute path."""
-    target = Path(os.path.expanduser(check_path("path", path))).absolute()
-    if target.is_dir():
-        raise TargetUnwritable(path=str(target), reason="it is a folder")
-    temporary = target.with_name(f".dfslab-{secrets.token_hex(8)}.part")
-    try:
-        try:
-            with temporary.open("x", encoding="utf-8", errors="backslashreplace") as file:
-                file.writelines(parts)
-            temporary.replace(target)
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-    except OSError as error:
-        raise TargetUnwritable.because(target, error) from None
-    return target

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dfslab
-from dfslab.core.errors import InvalidOption
+from dfslab.core.errors import InvalidOption, TargetMissing
 from dfslab.core.faults import ACTIONS, Action
 from dfslab.core.scenario import Step, steps_of_trace
 from dfslab.core.trace import Kind, Tracer
@@ -128,7 +128,7 @@ def test_files_that_can_not_be_read_or_written_say_so(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.json", tmp_path, tmp_path / "binary"):
         with pytest.raises(InvalidOption, match="path="):
             Scenario.from_json(path)
-    with pytest.raises(InvalidOption, match="path="):
+    with pytest.raises(TargetMissing, match="folder.json"):
         Scenario(PLAY).to_json(tmp_path / "no" / "folder.json")
 
 
