@@ -128,7 +128,7 @@ def test_files_that_can_not_be_read_or_written_say_so(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.json", tmp_path, tmp_path / "binary"):
         with pytest.raises(InvalidOption, match="path="):
             Scenario.from_json(path)
-    with pytest.raises(TargetMissing, match="folder.json"):
+    with pytest.raises(TargetMissing, match=r"folder\.json"):
         Scenario(PLAY).to_json(tmp_path / "no" / "folder.json")
 
 
