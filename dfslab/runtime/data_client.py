@@ -42,6 +42,9 @@ class Connection:
         sock.settimeout(self._stall_timeout_s)
         self._wire = PacedSocket(sock, self._nic, self.keeper, self._stall_timeout_s)
         self._wire.given_up = self._is_aborted
+        if self._aborted:  # while it was being opened, when there was nothing to shut yet
+            self.close()
+            raise ConnectionError("the transfer was given up")
 
     @property
     def wire(self) -> PacedSocket:

@@ -21,6 +21,8 @@ QUANTUM_S = 0.005
 """What passes at a time is so long, so that the connections of a node share its rate evenly."""
 BUFFERED_S = 0.05
 """What lies in the kernel has left its sender: so little that a sender's progress is the receiver's."""
+MAX_QUANTUM_S = 0.5
+"""On the slowest links less than `MIN_QUANTUM_BYTES` passes at a time, or each run would look like a stall."""
 MIN_QUANTUM_BYTES = 4 * 1024
 MAX_QUANTUM_BYTES = MAX_BUFFER_BYTES = 256 * 1024
 MIN_BUFFER_BYTES = 32 * 1024
@@ -61,8 +63,15 @@ class Network:
             return self._table.link(node)
 
     def set_link(self, node: str, link: Link) -> None:
-        """Give a node another link."""
-        self._change(lambda: self._table.set_link(node, link))
+        """Give a node another link; what waits for its rate waits for the new one instead."""
+
+        def change() -> None:
+            if link.rate_mb_s != self._table.link(node).rate_mb_s:
+                for outbound in (False, True):
+                    self._buckets.pop((node, outbound), None)
+            self._table.set_link(node, link)
+
+        self._change(change)
 
     def pair(self, a: str, b: str) -> Link | None:
         """Return what two nodes have between them in place of their own links' delay and loss, or None."""
@@ -118,14 +127,19 @@ class Network:
         with self._changed:
             return self._table.is_cut(a, b)
 
-    def reserve(self, node: str, count: int, *, outbound: bool) -> float:
-        """Take `count` bytes out of a node's bucket; return when they have passed, by the monotonic clock."""
+    def reserve(self, node: str, count: int, *, outbound: bool) -> tuple[float, Callable[[], bool]] | None:
+        """Take `count` bytes out of a node's bucket; None when it has no limit.
+
+        Else return when they have passed, by the monotonic clock, and what tells whether the rate
+        has changed meanwhile: then they are to be reserved again.
+        """
         now = time.monotonic()
         with self._changed:
             rate = self._table.link(node).rate_mb_s
             if rate is None:
-                return now
-            return self._buckets.setdefault((node, outbound), Bucket()).reserve(count, rate, now)
+                return None
+            bucket = self._buckets.setdefault((node, outbound), Bucket())
+            return bucket.reserve(count, rate, now), lambda: self._buckets.get((node, outbound)) is not bucket
 
     def break_after(self, a: str, b: str, size: int) -> int | None:
         """Draw whether a request of `size` bytes is to be broken off, and after how many bytes; None: it is not."""
@@ -206,16 +220,20 @@ class Nic:
         return not self.network.is_plain and self.network.is_muted(self.node)
 
     def connect(self, peer: str, timeout_s: float, given_up: Callable[[], bool] = _never) -> None:
-        """Wait as a TCP handshake does: one round trip. Raise TimeoutError when the peer is cut off."""
+        """Wait as a TCP handshake does: one round trip. Raise TimeoutError when it takes longer than that."""
         if not self.network.is_plain:
-            self._wait_while_cut(peer, timeout_s, given_up)
-            self._sleep(self.network.delay_s(self.node, peer) + self.network.delay_s(peer, self.node), given_up)
+            deadline = time.monotonic() + timeout_s
+            self._wait_while_cut(peer, deadline, given_up)
+            self._arrive(
+                self.network.delay_s(self.node, peer) + self.network.delay_s(peer, self.node), deadline, given_up
+            )
 
     def message(self, peer: str, timeout_s: float, given_up: Callable[[], bool] = _never) -> None:
-        """Wait as long as the first byte of a message on the data plane takes to the peer."""
+        """Wait as long as the first byte of a message on the data plane takes; raise TimeoutError if that is longer."""
         if not self.network.is_plain:
-            self._wait_while_cut(peer, timeout_s, given_up)
-            self._sleep(self.network.delay_s(self.node, peer), given_up)
+            deadline = time.monotonic() + timeout_s
+            self._wait_while_cut(peer, deadline, given_up)
+            self._arrive(self.network.delay_s(self.node, peer), deadline, given_up)
 
     def pass_bytes(
         self,
@@ -228,19 +246,32 @@ class Nic:
     ) -> None:
         """Wait until the node's bucket lets bytes pass, to the peer if `outbound`, else from it.
 
-        Raises TimeoutError when the peer is cut off for `timeout_s`: TCP needs both directions, so
-        that a cut in either stalls a connection.
+        Raises TimeoutError when that takes longer than `timeout_s`, or the peer is cut off for so long:
+        TCP needs both directions, so that a cut in either stalls a connection.
         """
         if not self.network.is_plain:
-            self._wait_while_cut(peer, timeout_s, given_up)
-            self._sleep_until(self.network.reserve(self.node, count, outbound=outbound), given_up)
+            deadline = time.monotonic() + timeout_s
+            self._wait_while_cut(peer, deadline, given_up)
+            self._pass_bucket(count, max(deadline, time.monotonic() + MAX_QUANTUM_S), outbound, given_up)
+
+    def _pass_bucket(self, count: int, deadline: float, outbound: bool, given_up: Callable[[], bool]) -> None:
+        while (grant := self.network.reserve(self.node, count, outbound=outbound)) is not None:
+            passed_at, is_void = grant
+            if passed_at <= time.monotonic():
+                return
+            if self._wait(is_void, min(passed_at, deadline), given_up):
+                continue
+            if passed_at > deadline:
+                raise TimeoutError("the link is too slow")
+            return
 
     def quantum(self, peer: str, most: int) -> int:
         """Return how many bytes to pass at a time, `most` at most."""
         rate = self._slower_rate(peer)
         if rate is None:
             return most
-        return min(most, MAX_QUANTUM_BYTES, max(MIN_QUANTUM_BYTES, int(rate * 1e6 * QUANTUM_S)))
+        least = min(MIN_QUANTUM_BYTES, max(1, int(rate * 1e6 * MAX_QUANTUM_S)))
+        return min(most, MAX_QUANTUM_BYTES, max(least, int(rate * 1e6 * QUANTUM_S)))
 
     def buffer_bytes(self, peer: str) -> int:
         """Return how much may lie in the kernel on its way to or from the peer; 0: as much as the kernel likes."""
@@ -272,11 +303,11 @@ class Nic:
 
         Letters of a killed node are never delivered, those of a frozen one when it goes on.
         """
-        if self.network.is_cut(self.node, peer):
+        delay_s = self.network.delay_s(self.node, peer)
+        if delay_s >= timeout_s or self.network.is_cut(self.node, peer):
             self.network.post(timeout_s, lambda: self._when_running(lost))
             return
-        delay_s = self.network.delay_s(self.node, peer)
-        self.network.post(delay_s, lambda: self._when_running(lambda: deliver(max(0.001, timeout_s - delay_s))))
+        self.network.post(delay_s, lambda: self._when_running(lambda: deliver(timeout_s - delay_s)))
 
     def _when_running(self, act: Callable[[], None]) -> None:
         if self.gate is not None and self.gate.is_frozen:
@@ -289,25 +320,23 @@ class Nic:
             return
         if not self._wait(lambda: not self.network.is_cut(a, b), deadline, _never):
             raise TimeoutError("cut off by a partition")
-        arrives = time.monotonic() + self.network.delay_s(a, b)
-        self._sleep_until(min(arrives, deadline), _never)
-        if arrives > deadline:
-            raise TimeoutError("the delay is longer than the timeout")
+        self._arrive(self.network.delay_s(a, b), deadline, _never)
 
-    def _wait_while_cut(self, peer: str, timeout_s: float, given_up: Callable[[], bool]) -> None:
+    def _wait_while_cut(self, peer: str, deadline: float, given_up: Callable[[], bool]) -> None:
         def passes() -> bool:
             return not self.network.is_cut(self.node, peer) and not self.network.is_cut(peer, self.node)
 
-        if not passes() and not self._wait(passes, time.monotonic() + timeout_s, given_up):
+        if not passes() and not self._wait(passes, deadline, given_up):
             raise TimeoutError("cut off by a partition")
 
-    def _sleep(self, seconds: float, given_up: Callable[[], bool]) -> None:
-        if seconds > 0:
-            self._sleep_until(time.monotonic() + seconds, given_up)
-
-    def _sleep_until(self, deadline: float, given_up: Callable[[], bool]) -> None:
-        if deadline > time.monotonic():
-            self._wait(_never, deadline, given_up)
+    def _arrive(self, delay_s: float, deadline: float, given_up: Callable[[], bool]) -> None:
+        """Wait for as long as something is on its way, or raise TimeoutError at the deadline."""
+        if delay_s <= 0:
+            return
+        arrives = time.monotonic() + delay_s
+        self._wait(_never, min(arrives, deadline), given_up)
+        if arrives > deadline:
+            raise TimeoutError("the delay is longer than the timeout")
 
     def _wait(self, over: Callable[[], bool], deadline: float, given_up: Callable[[], bool]) -> bool:
         """Wait on the network until it is over, the deadline has come, or this side has ended."""

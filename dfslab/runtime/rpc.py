@@ -222,7 +222,8 @@ class RpcClient:
         try:
             self._nic.request(self._peer, deadline)
             try:
-                reply = getattr(self._stub, method)(request, timeout=timeout_s, metadata=self._metadata)
+                left_s = max(0.001, deadline - time.monotonic())
+                reply = getattr(self._stub, method)(request, timeout=left_s, metadata=self._metadata)
             finally:
                 self._nic.reply(self._peer, deadline)
         except TimeoutError:  # of the emulated network: gRPC's own is an RpcError

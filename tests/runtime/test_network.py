@@ -171,6 +171,60 @@ def test_a_delay_beyond_the_timeout_is_no_answer_in_time(network: Network) -> No
     assert seconds(ask) < 4.0
 
 
+def test_a_handshake_and_a_message_that_take_longer_than_the_timeout_end_with_it(network: Network) -> None:
+    network.set_link("keeper-1", Link(delay_ms=10_000))
+    nic = network.nic("client")
+
+    def ask() -> None:
+        for act in (nic.connect, nic.message):
+            with pytest.raises(TimeoutError):
+                act("keeper-1", 0.05)
+
+    assert seconds(ask) < 4.0
+
+
+def test_bytes_that_a_link_lets_pass_too_late_end_with_the_timeout(network: Network) -> None:
+    network.set_link("client", Link(rate_mb_s=1e-6))
+
+    def receive() -> None:
+        with pytest.raises(TimeoutError):
+            network.nic("client").pass_bytes("keeper-1", 4096, 0.05, outbound=False)
+
+    assert seconds(receive) < 4.0
+
+
+@pytest.mark.parametrize("rate", [None, 1000.0])
+def test_what_waits_for_a_slow_rate_goes_on_when_the_link_is_made_faster(network: Network, rate: float | None) -> None:
+    """And what was reserved at the slow rate holds nobody up at the new one."""
+    network.set_link("client", Link(rate_mb_s=0.001))
+    nic = network.nic("client")
+    waiting = [InThread(lambda: nic.pass_bytes("keeper-1", 100_000, 600.0, outbound=False)) for _ in range(3)]
+
+    network.set_link("client", Link(rate_mb_s=rate))
+
+    assert [one.join() for one in waiting] == [None] * 3
+    assert seconds(lambda: nic.pass_bytes("keeper-1", 100_000, 600.0, outbound=False)) < 4.0
+
+
+@pytest.mark.parametrize("rate", [0.001, 1e-9])
+def test_on_the_slowest_links_little_passes_at_a_time_so_that_it_does_not_look_like_a_stall(
+    network: Network, rate: float
+) -> None:
+    network.set_link("client", Link(rate_mb_s=rate))
+
+    assert network.nic("client").quantum("keeper-1", 1 << 20) == max(1, rate * 1e6 * 0.5)
+
+
+def test_a_letter_that_takes_longer_than_its_timeout_is_lost_with_it(network: Network) -> None:
+    network.set_link("keeper-1", Link(delay_ms=10_000))
+    lost, delivered = threading.Event(), threading.Event()
+
+    network.nic("master").post("keeper-1", 0.05, lambda left_s: delivered.set(), lost.set)
+
+    assert lost.wait(4.0)
+    assert not delivered.is_set()
+
+
 def test_a_killed_node_waits_no_longer(network: Network) -> None:
     gate = Gate()
     nic = network.nic("keeper-1", gate)

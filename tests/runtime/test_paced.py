@@ -118,6 +118,18 @@ class Watched(Connection):
         return super()._is_aborted()
 
 
+def test_a_connection_that_was_given_up_while_it_was_opened_is_closed_again(network: Network) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        connection = Connection("keeper-1", Address(*server.getsockname()), 600.0, network.nic("client"))
+        connection.abort()
+
+        with pytest.raises(ConnectionError):
+            connection.open()
+
+        with server.accept()[0] as accepted:
+            assert accepted.recv(1) == b""
+
+
 def test_giving_up_a_connection_ends_its_wait_behind_a_partition(
     network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
