@@ -17,12 +17,12 @@ from dfslab.cli.failures import Exit
 from dfslab.cli.narrator import Narrator
 from dfslab.cli.options import ends_on_sigterm
 from dfslab.cli.tables import LOOKUP_COLUMNS
-from dfslab.cli.text import count, rate
+from dfslab.cli.text import rate
 from dfslab.client import Client
 from dfslab.cluster import Cluster
 from dfslab.core.errors import WaitTimedOut
 from dfslab.core.options import Options
-from dfslab.core.pretty import size_text
+from dfslab.core.pretty import count_text, size_text
 from dfslab.runtime import dfs_pb2 as pb
 
 REPLICAS = 3
@@ -120,7 +120,9 @@ class Story:
         replicated_s = self._cluster.wait_for_replicas(timeout_s=SLACK_S)
         rows = self._rows()
         seconds, size = sum(info.seconds or 0.0 for info in infos), sum(info.size for info in infos)
-        self._narrator.say("upload", f"{count(len(infos), 'video')}, {size_text(size)}, {rate(size, seconds)}", seconds)
+        self._narrator.say(
+            "upload", f"{count_text(len(infos), 'video')}, {size_text(size)}, {rate(size, seconds)}", seconds
+        )
         self._narrator.table(
             ("name", "size", "time", "rate"),
             [(i.name, size_text(i.size), f"{i.seconds:.3f} s", rate(i.size, i.seconds or 0.0)) for i in infos],
@@ -137,7 +139,7 @@ class Story:
         victim = max(self._client.stat("lecture.mp4").holders, key=lambda keeper: held[keeper])
         killed_at = time.monotonic()
         self._cluster.kill(victim)
-        self._narrator.say("kill", f"{victim} crashes, with {count(held[victim], 'replica')}; it tells nobody")
+        self._narrator.say("kill", f"{victim} crashes, with {count_text(held[victim], 'replica')}; it tells nobody")
         return victim, killed_at
 
     def _notice_and_repair(self, victim: str, killed_at: float, before: list[pb.LookupRow]) -> None:
@@ -175,7 +177,7 @@ class Story:
         copies = self._live_copies(self._rows())
         extra = sum(1 for name in self._originals if copies[name] > self._options.replicas)
         self._narrator.say(
-            "restart", f"{victim} is back with its disk; {count(extra, 'file')} now on too many keepers", seconds
+            "restart", f"{victim} is back with its disk; {count_text(extra, 'file')} now on too many keepers", seconds
         )
 
     def _trim(self) -> None:

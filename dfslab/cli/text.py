@@ -33,8 +33,3 @@ def rate(size: int, seconds: float) -> str:
     """Return a throughput in MB/s (10^6 bytes) as people write it."""
     mb_s = size / 1e6 / seconds if seconds > 0 else 0.0
     return f"{mb_s:.0f} MB/s" if mb_s >= 10 else f"{mb_s:.1f} MB/s"
-
-
-def count(number: int, noun: str) -> str:
-    """Return "1 file", "2 files"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -16,6 +16,15 @@ def size_text(size: float) -> str:
     return f"{size:.3g} {unit}" if size < 100 else f"{size:.0f} {unit}"
 
 
+def count_text(number: int, one: str, many: str = "") -> str:
+    """Return so many of something, the noun in its number.
+
+    >>> count_text(1, "file"), count_text(2, "file"), count_text(0, "live copy", "live copies")
+    ('1 file', '2 files', '0 live copies')
+    """
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def shortened(name: str, limit: int = 26) -> str:
     """Return a name with its middle left out when it is longer than `limit` characters.
 

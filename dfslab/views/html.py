@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from dfslab.core.history import Table
-from dfslab.core.pretty import size_text
+from dfslab.core.pretty import count_text, size_text
 from dfslab.views.snapshot import current_files, in_natural_order, load_by_keeper
 
 SIGNS = {
@@ -53,18 +53,14 @@ def _files_line(table: Table, replicas: int) -> str:
     files = current_files(table)
     live = [table.live_copies(file.version) for file in files]
     short, unavailable = sum(1 for copies in live if copies < replicas), live.count(0)
-    goal = _count(replicas, "live copy", "live copies")
+    goal = count_text(replicas, "live copy", "live copies")
     if short:
         health = f"<b>{short} short of {goal}</b>" + (f", <b>{unavailable} unavailable</b>" if unavailable else "")
     else:
         health = f"all with {goal} or more"
     size = size_text(sum(file.size for file in files))
-    text = f"{_count(len(files), 'file', 'files')}, {size}: {health}" if files else "no files yet"
+    text = f"{count_text(len(files), 'file', 'files')}, {size}: {health}" if files else "no files yet"
     return f"<div data-files='{len(files)}' data-short='{short}'>{text}</div>"
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"
 
 
 def _rows(table: Table, states: Mapping[str, str]) -> list[str]:

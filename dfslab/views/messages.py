@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dfslab.core.errors import InvalidOption
 from dfslab.core.faults import fault_periods
 from dfslab.core.nodes import MASTER, short_name
-from dfslab.core.pretty import size_text
+from dfslab.core.pretty import count_text, size_text
 from dfslab.core.trace import NAMING, Kind, TraceEvent
 from dfslab.views.downloads import DownloadStory, fold_downloads
 from dfslab.views.faults import done_to
@@ -225,16 +225,12 @@ def _served(story: DownloadStory, keeper: str) -> Iterator[Message]:
     yield Message(min(request.start_s for request in requests), story.client, keeper, "chunks?", "c")
     whole = [request for request in requests if request.outcome == "ok"]
     if whole:
-        words = f"{_count(len(whole))}, {size_text(sum(request.bytes for request in whole))}"
+        words = f"{count_text(len(whole), 'chunk')}, {size_text(sum(request.bytes for request in whole))}"
         yield Message(max(request.end_s for request in whole), keeper, story.client, words, "d", Wire.DATA)
     numbers = story.numbers()
     for request in [request for request in requests if request.outcome == "failed"][:MOST_FAILURES]:
         words = f"✗ chunk {numbers[request.offset]}: {request.reason}"
         yield Message(request.end_s, keeper, story.client, words, "", Wire.FAILED)
-
-
-def _count(chunks: int) -> str:
-    return "1 chunk" if chunks == 1 else f"{chunks} chunks"
 
 
 _TELLERS = {"upload": _upload, "download": _download, "repair": _repair}

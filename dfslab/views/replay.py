@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dfslab.core.checks import check_path
 from dfslab.core.errors import TraceUnreadable
+from dfslab.core.pretty import count_text
 from dfslab.core.saved import SavedTrace, read_trace
 from dfslab.views.html import cluster_html
 from dfslab.views.looking import Looking
@@ -92,7 +93,7 @@ class Replay(Looking):
         cut = ", cut short" if self.torn else ""
         return (
             f"<dfslab replay of cluster {self.name!r}: {events} events over {self.now_s:.1f} s{cut}, "
-            f"{files} {'file' if files == 1 else 'files'}, from {self.path}>"
+            f"{count_text(files, 'file')}, from {self.path}>"
         )
 
     def _repr_html_(self) -> str:

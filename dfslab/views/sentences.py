@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from dfslab.core.errors import InvalidOption
 from dfslab.core.faults import Action
-from dfslab.core.pretty import size_text
+from dfslab.core.pretty import count_text, size_text
 from dfslab.core.trace import Kind, TraceEvent
 
 
@@ -44,15 +44,14 @@ def _registered(event: TraceEvent, file_name: str) -> str:
 
 def _scan(event: TraceEvent, file_name: str) -> str:
     found = [(event.detail.get("short", 0), "short of copies"), (event.detail.get("surplus", 0), "with too many")]
-    words = [f"{number} {'file' if number == 1 else 'files'} {what}" for number, what in found if number]
+    words = [f"{count_text(number, 'file')} {what}" for number, what in found if number]
     return "the replication scan found " + (" and ".join(words) or "every file in order")
 
 
 def _downloaded(event: TraceEvent, file_name: str) -> str:
     took_s, holders = event.detail.get("seconds", 0.0), event.detail.get("holders", 0)
     rate = f", {event.bytes / 1e6 / took_s:.3g} MB/s" if took_s > 0 else ""
-    keepers = "1 keeper" if holders == 1 else f"{holders} keepers"
-    return f"{event.node} had {file_name}{_bytes(event)} from {keepers} in {took_s:.2f} s{rate}"
+    return f"{event.node} had {file_name}{_bytes(event)} from {count_text(holders, 'keeper')} in {took_s:.2f} s{rate}"
 
 
 def _degraded(event: TraceEvent, file_name: str) -> str:

@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from dfslab.core.faults import PARTITIONED, FaultPeriod, fault_periods, lasting_by_node
 from dfslab.core.history import Table
 from dfslab.core.nodes import CLIENT, MASTER, is_keeper
+from dfslab.core.pretty import count_text
 from dfslab.core.trace import TraceEvent
 from dfslab.views.faults import Fault, done_to, faults_of
 from dfslab.views.plots.throughput import LINES
@@ -255,7 +256,7 @@ def _label(
     if count > FEW:
         return keeper if words == "alive" else f"{keeper} {words}"
     replicas = load[keeper].replicas
-    held = f"{load[keeper].stored_bytes / 1e6:.1f} MB, {replicas} {'replica' if replicas == 1 else 'replicas'}"
+    held = f"{load[keeper].stored_bytes / 1e6:.1f} MB, {count_text(replicas, 'replica')}"
     return f"{keeper}\n{words}\n{held}"
 
 
