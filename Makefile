@@ -51,9 +51,10 @@ gallery: $(READY) ## draw every picture for docs/gallery.md from its recorded tr
 notebooks: $(READY) ## run every notebook again and keep its outputs
 	$(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
 
-bench: $(READY) ## the figures: start, idle, memory, recovery
+bench: $(READY) ## the figures: start, idle, memory, links, pictures, dashboard
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.links
 	$(BIN)/python -m benchmarks.pictures
 	$(BIN)/python -m benchmarks.dashboard
 

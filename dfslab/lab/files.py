@@ -33,7 +33,18 @@ class Files(Running):
         ack_replicas: int | None = None,
         progress: ProgressArgument = None,
     ) -> FileInfo:
-        """Store a file (a path or bytes); see `Client.upload`."""
+        """Store a file and return once it is acknowledged; `Client.upload` tells what it raises.
+
+        Parameters
+        ----------
+        source : path or bytes
+        name : str, optional
+            Its name in the file system; by default the last part of the path.
+        ack_replicas : int, optional
+            Durable copies to wait for, 1 to `replicas`; by default the cluster's.
+        progress : bool or callable, optional
+            True for a progress bar, or `progress(done_bytes, total_bytes)`.
+        """
         self._check_open()
         return self._client.upload(source, name, ack_replicas=ack_replicas, progress=progress)
 
@@ -45,10 +56,26 @@ class Files(Running):
         progress: ProgressArgument = None,
         holders: int | None = None,
     ) -> Download:
-        """Fetch a file from all its holders in parallel; see `Client.download`.
+        """Fetch a file from all its holders in parallel; `Client.download` tells what it raises.
 
-        Without `to` it goes to a folder of its own under `root/downloads`, which a temporary
-        cluster removes when it is closed.
+        Parameters
+        ----------
+        name : str
+        to : path, optional
+            A file or a folder; without it the file goes to a folder of its own under
+            `root/downloads`, which a temporary cluster removes when it is closed.
+        scheduler : str, class or object, optional
+            The chunk scheduler of this download; by default the cluster's.
+        progress : bool or callable, optional
+            True for a progress bar, or `progress(done_bytes, total_bytes)`.
+        holders : int, optional
+            Fetch from so many holders at most; by default from all.
+
+        Returns
+        -------
+        Download
+            `.path`, `.size` (bytes), `.seconds`, `.throughput_mb_s` (10^6 bytes a second), and `.chunks`,
+            a DataFrame of one row a chunk.
         """
         self._check_open()
         if to is None:
@@ -105,7 +132,7 @@ class Files(Running):
         self._client.delete(name)
 
     def rename(self, old: str, new: str) -> FileInfo:
-        """Give a file a new name that is free; raise NoSuchFile or FileAlreadyExists."""
+        """Give the file `old` a name `new` that is free; raise NoSuchFile, FileAlreadyExists or InvalidName."""
         self._check_open()
         return self._client.rename(old, new)
 

@@ -51,18 +51,40 @@ class Looks(Running):
         return self._looking().trace
 
     def compare(self, machine_mb_s: float | None = None) -> pd.DataFrame:
-        """Return what took how long, predicted and observed; see `dfslab.views.compare.compare`."""
+        """Return what took how long, predicted and observed; see `dfslab.views.compare.compare` for its columns.
+
+        `machine_mb_s` is the rate in MB/s (10^6 bytes) of a node whose link sets no limit; without it,
+        transfers over such links are not predicted. Raises InvalidOption when it is no number above 0.
+        """
         return self._looking().compare(machine_mb_s)
 
     def diff(self, t1: float, t2: float | None = None) -> pd.DataFrame:
-        """Return what changed from `t1` to `t2` seconds (by default now); see `dfslab.views.diff.diff`."""
+        """Return what changed from `t1` to `t2` seconds (by default now); see `dfslab.views.diff.diff` for its columns.
+
+        Raises InvalidOption, naming the one that is not within the trace, or `t2` when it is before `t1`.
+        """
         return self._looking().diff(t1, t2)
 
     def explain(self, keeper: str | int, file_name: str, at: float | None = None) -> Explanation:
         """Return why a keeper holds a copy of a file or does not, now or `at` seconds: the chain of causes.
 
-        Its `.answer` is one sentence, its `.steps` the events that led to it, oldest first; see
-        `dfslab.views.looking.Looking.explain`.
+        Its `.answer` is one sentence, its `.steps` the events that led to it, oldest first.
+
+        Parameters
+        ----------
+        keeper : str or int
+            Its name or its number.
+        file_name : str
+            A file that is or was there.
+        at : float, optional
+            A past moment, seconds since the cluster started.
+
+        Raises
+        ------
+        UnknownKeeper, NoSuchFile
+            The trace tells of no such keeper, or of no such file, present or past.
+        InvalidOption
+            `at` is not within the trace.
         """
         return self._looking().explain(keeper, file_name, at)
 
