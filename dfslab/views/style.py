@@ -101,7 +101,13 @@ def points_of(ax: Axes) -> tuple[float, float]:
     layout = figure.get_layout_engine()
     if layout is not None:
         layout.execute(figure)
-    return ax.bbox.width * 72.0 / figure.dpi, ax.bbox.height * 72.0 / figure.dpi
+    return axes_points(ax)
+
+
+def axes_points(ax: Axes) -> tuple[float, float]:
+    """Return how wide and high the Axes are now, in points, before the layout makes room for what is beside them."""
+    dpi = ax.figure.figure.dpi
+    return ax.bbox.width * 72.0 / dpi, ax.bbox.height * 72.0 / dpi
 
 
 def ink_of(ax: Axes) -> str:
@@ -131,7 +137,7 @@ def name_lanes(ax: Axes, names: Sequence[str]) -> None:
     """Name lanes 0, 1, ... from the top down, or every so many of them when there is no room for all."""
     count = max(len(names), 1)
     ax.set_ylim(count - 0.5, -0.5)
-    points = ax.bbox.height * 72.0 / ax.figure.figure.dpi / count
+    points = axes_points(ax)[1] / count
     step = 1 + int(1.3 * SMALLEST_SIZE / points)
     ax.set_yticks(list(range(0, len(names), step)), [label_of(name) for name in names[::step]])
     ax.tick_params(axis="y", length=0, labelsize=max(SMALLEST_SIZE, min(SMALL_SIZE, 0.75 * step * points)))

@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
-from matplotlib.patches import Patch
 
 from dfslab.core.errors import NoSuchFile
 from dfslab.core.history import Table
 from dfslab.core.nodes import short_name
 from dfslab.core.trace import TraceEvent
+from dfslab.views.plots.bars import BarLook, Corners, bar_handles, corners, draw_bars
 from dfslab.views.plots.fault_bands import shade_faults
 from dfslab.views.plots.time_axis import TIME, show_time
 from dfslab.views.snapshot import in_natural_order
@@ -26,6 +25,7 @@ from dfslab.views.style import (
     SMALLEST_SIZE,
     VERMILLION,
     axes_or_new,
+    axes_points,
     label_of,
     legend_beside,
     name_lanes,
@@ -40,20 +40,10 @@ MOST_LANES = 24
 BAR = 0.74
 
 
-@dataclass(frozen=True)
-class Look:
-    """How the outcome of a copy is told: by a colour, a hatch, a sign and in words."""
-
-    face: str
-    hatch: str
-    sign: str
-    words: str
-
-
 LOOKS = {
-    "done": Look(BLUE, "", "", "arrived"),
-    "running": Look(SKY_BLUE, "...", "…", "on its way (…)"),
-    "failed": Look(VERMILLION, "xxxx", "✗", "came to nothing (✗)"),
+    "done": BarLook(BLUE, "", "", "arrived"),
+    "running": BarLook(SKY_BLUE, "...", "…", "on its way (…)"),
+    "failed": BarLook(VERMILLION, "xxxx", "✗", "came to nothing (✗)"),
 }
 
 
@@ -78,8 +68,8 @@ def draw_copies(base: Table, events: Sequence[TraceEvent], now: float, ax: Axes 
     show_time(ax, min((bar.start_s for bar in bars), default=None), now)
     name_lanes(ax, lanes)
     if bars:
-        _draw_bars(ax, bars)
-        legend_beside(ax, handles=_handles(bars))
+        draw_bars(ax, LOOKS, _boxes(bars))
+        legend_beside(ax, handles=bar_handles(LOOKS, {bar.copy.state for bar in bars}))
     else:
         say(ax, "no copies yet" if name is None else f"no copies of {label_of(name)} yet")
     if len(lanes) == len(copies):
@@ -130,32 +120,17 @@ def _span(copy: Transfer, now: float) -> tuple[float, float]:
     return start, now if math.isnan(copy.end_s) else copy.end_s
 
 
-def _draw_bars(ax: Axes, bars: Sequence[_Bar]) -> None:
-    """Draw the bars of one outcome at once; an edge in their colour keeps the shortest visible."""
-    for state, look in LOOKS.items():
-        these = [bar for bar in bars if bar.copy.state == state]
-        if these:
-            faces = PolyCollection(
-                [_corners(bar) for bar in these],
-                facecolors=look.face,
-                edgecolors=look.face if not look.hatch else INK,
-                linewidths=1.2 if not look.hatch else 0.8,
-                hatch=look.hatch,
-                zorder=3,
-                label=look.words,
-            )
-            ax.add_collection(faces, autolim=False)
-
-
-def _corners(bar: _Bar) -> list[tuple[float, float]]:
-    top, bottom = bar.lane - bar.height / 2, bar.lane + bar.height / 2
-    return [(bar.start_s, top), (bar.start_s, bottom), (bar.end_s, bottom), (bar.end_s, top)]
+def _boxes(bars: Sequence[_Bar]) -> dict[str, list[Corners]]:
+    boxes: dict[str, list[Corners]] = {}
+    for bar in bars:
+        boxes.setdefault(bar.copy.state, []).append(corners(bar.start_s, bar.end_s, bar.lane, bar.height))
+    return boxes
 
 
 def _name_bars(ax: Axes, bars: Sequence[_Bar], *, with_file: bool) -> None:
     """Write beside each bar, on the side with more room, its sign and its file."""
     left, right = ax.get_xlim()
-    size = max(SMALLEST_SIZE, min(8.0, 0.62 * ax.bbox.height * 72.0 / ax.figure.figure.dpi / max(len(bars), 3)))
+    size = max(SMALLEST_SIZE, min(8.0, 0.62 * axes_points(ax)[1] / max(len(bars), 3)))
     for bar in bars:
         words = [LOOKS[bar.copy.state].sign, label_of(bar.copy.file_name) if with_file else ""]
         before = bar.start_s - left > right - bar.end_s
@@ -164,12 +139,3 @@ def _name_bars(ax: Axes, bars: Sequence[_Bar], *, with_file: bool) -> None:
         text = " ".join(word for word in words if word)
         if text:
             sign(ax, x, bar.lane, f" {text} ", ha=ha, fontsize=size, color=INK, bbox=box, zorder=2.5)
-
-
-def _handles(bars: Sequence[_Bar]) -> list[Patch]:
-    states = {bar.copy.state for bar in bars}
-    return [
-        Patch(facecolor=look.face, edgecolor=INK if look.hatch else look.face, hatch=look.hatch, label=look.words)
-        for state, look in LOOKS.items()
-        if state in states
-    ]

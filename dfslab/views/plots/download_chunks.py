@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from dfslab.core.link_history import LinkHistory
 from dfslab.core.links import LinkTable
 from dfslab.core.setup import Setup
 from dfslab.core.trace import TraceEvent
 from dfslab.views.downloads import ChunkRequest, DownloadStory, choose, fold_downloads
+from dfslab.views.plots.bars import BarLook, Corners, bar_handles, corners, draw_bars
 from dfslab.views.plots.fault_bands import shade_faults
 from dfslab.views.plots.time_axis import TIME, never_as_offset
 from dfslab.views.snapshot import in_natural_order
@@ -34,6 +32,7 @@ from dfslab.views.style import (
     SMALLEST_SIZE,
     VERMILLION,
     axes_or_new,
+    axes_points,
     label_of,
     legend_beside,
     points_of,
@@ -50,23 +49,12 @@ BAR = 0.76
 CHARACTER_POINTS = 0.62 * SMALL_SIZE
 
 
-@dataclass(frozen=True)
-class Look:
-    """How a request's outcome is told: by a colour, a hatch, a sign beside the chunk's number, and in words."""
-
-    face: str
-    hatch: str
-    sign: str
-    ink: str
-    words: str
-
-
 LOOKS = {
-    "ok": Look(GREEN, "", "", PAPER, "chunk"),
-    "again": Look(SKY_BLUE, "", "↻", INK, "asked again after a failure (↻)"),
-    "duplicate": Look("#E8C1D6", "////", "=", INK, "hedge that came second (=)"),
-    "failed": Look(VERMILLION, "xxxx", "✗", PAPER, "failed (✗)"),
-    "cancelled": Look("#D5D5D5", "....", "⊘", INK, "cancelled: it was whole already (⊘)"),
+    "ok": BarLook(GREEN, "", "", "chunk", PAPER, PAPER),
+    "again": BarLook(SKY_BLUE, "", "↻", "asked again after a failure (↻)", edge=PAPER),
+    "duplicate": BarLook("#E8C1D6", "////", "=", "hedge that came second (=)"),
+    "failed": BarLook(VERMILLION, "xxxx", "✗", "failed (✗)", PAPER),
+    "cancelled": BarLook("#D5D5D5", "....", "⊘", "cancelled: it was whole already (⊘)"),
 }
 
 
@@ -82,9 +70,13 @@ def draw_download_chunks(
     ax = axes_or_new(ax, (9.5, min(9.0, 2.9 + 0.3 * max(len(lanes), 2))))
     write_labels(ax, title=_title(story), x=TIME, y="data keeper")
     _show(ax, story, lanes, now)
-    _draw_requests(ax, story, lanes)
+    draw_bars(ax, LOOKS, _boxes(story, lanes))
     rate = _draw_rate(ax, story, LinkHistory(events, setup), now)
-    legend_beside(ax, clear_points=RATE_POINTS, handles=[*_handles(story), *rate])
+    legend_beside(
+        ax,
+        clear_points=RATE_POINTS,
+        handles=[*bar_handles(LOOKS, {_kind(request) for request in story.requests}), *rate],
+    )
     _name_chunks(ax, story, lanes, story.numbers(setup.options.block_size))
     if not story.requests:
         say(ax, "no chunk has arrived yet" if story.state == "running" else "no chunk was fetched")
@@ -116,7 +108,7 @@ def _show(ax: Axes, story: DownloadStory, lanes: Sequence[str], now: float) -> N
     count = max(len(lanes), 1)
     ax.set_ylim(count - 0.5, count - 0.5 - count / (1.0 - RATE_SHARE))
     ax.set_yticks(range(len(lanes)), lanes)
-    points = ax.bbox.height * 72.0 / ax.figure.figure.dpi * (1.0 - RATE_SHARE) / count
+    points = axes_points(ax)[1] * (1.0 - RATE_SHARE) / count
     ax.tick_params(axis="y", length=0, labelsize=max(SMALLEST_SIZE, min(SMALL_SIZE, 0.75 * points)))
     ax.axhline(-0.5, color=FAINT, linewidth=0.8)
 
@@ -135,26 +127,12 @@ def _kind(request: ChunkRequest) -> str:
     return "again" if request.again and request.outcome == "ok" else request.outcome
 
 
-def _draw_requests(ax: Axes, story: DownloadStory, lanes: Sequence[str]) -> None:
-    lane = {keeper: number for number, keeper in enumerate(lanes)}
-    for kind, look in LOOKS.items():
-        these = [request for request in story.requests if _kind(request) == kind]
-        if these:
-            bars = PolyCollection(
-                [_corners(request, lane[request.keeper]) for request in these],
-                facecolors=look.face,
-                edgecolors=INK if look.hatch else PAPER,
-                linewidths=0.8,
-                hatch=look.hatch,
-                zorder=3,
-                label=look.words,
-            )
-            ax.add_collection(bars, autolim=False)
-
-
-def _corners(request: ChunkRequest, lane: int) -> list[tuple[float, float]]:
-    top, bottom = lane - BAR / 2, lane + BAR / 2
-    return [(request.start_s, top), (request.start_s, bottom), (request.end_s, bottom), (request.end_s, top)]
+def _boxes(story: DownloadStory, lanes: Sequence[str]) -> dict[str, list[Corners]]:
+    boxes: dict[str, list[Corners]] = {}
+    for request in story.requests:
+        box = corners(request.start_s, request.end_s, lanes.index(request.keeper), BAR)
+        boxes.setdefault(_kind(request), []).append(box)
+    return boxes
 
 
 def _name_chunks(ax: Axes, story: DownloadStory, lanes: Sequence[str], numbers: Mapping[int, int]) -> None:
@@ -238,12 +216,3 @@ def _round_step(about: float) -> float:
     """Return the nearest of 1, 2 and 5 times a power of ten that is not below `about`."""
     power = 10.0 ** math.floor(math.log10(about))
     return next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= about * 0.999)
-
-
-def _handles(story: DownloadStory) -> list[Patch]:
-    kinds = {_kind(request) for request in story.requests}
-    return [
-        Patch(facecolor=look.face, edgecolor=INK if look.hatch else PAPER, hatch=look.hatch, label=look.words)
-        for kind, look in LOOKS.items()
-        if kind in kinds
-    ]

@@ -17,6 +17,7 @@ from dfslab.core.history import Table
 from dfslab.core.options import Options
 from dfslab.core.trace import TraceEvent
 from dfslab.views.beats import KeeperBeats, fold_beats
+from dfslab.views.plots.bars import corners
 from dfslab.views.plots.fault_bands import shade_faults
 from dfslab.views.plots.time_axis import TIME, show_time
 from dfslab.views.predicted import predicted_deaths
@@ -28,6 +29,7 @@ from dfslab.views.style import (
     PREDICTED_RANGE,
     VERMILLION,
     axes_or_new,
+    axes_points,
     legend_beside,
     name_lanes,
     say,
@@ -67,8 +69,8 @@ def _shade(ax: Axes, told: Sequence[KeeperBeats]) -> list[Artist]:
     for spans_of, look in _BANDS:
         spans = [(lane, span) for lane, one in enumerate(told) for span in spans_of(one)]
         if spans:
-            corners = [_corners(lane, *span) for lane, span in spans]
-            ax.add_collection(PolyCollection(corners, zorder=2, linewidths=0.8, **look), autolim=False)
+            boxes = [corners(*span, lane, 2 * BAND) for lane, span in spans]
+            ax.add_collection(PolyCollection(boxes, zorder=2, linewidths=0.8, **look), autolim=False)
             handles.append(Patch(linewidth=0.8, **look))
     return handles
 
@@ -79,7 +81,7 @@ def _draw_predicted(ax: Axes, keepers: Sequence[str], events: Sequence[TraceEven
     if not windows:
         return []
     lanes = {keeper: lane for lane, keeper in enumerate(keepers)}
-    boxes = [_corners(lanes[window.subject], window.low_s, window.high_s) for window in windows]
+    boxes = [corners(window.low_s, window.high_s, lanes[window.subject], 2 * BAND) for window in windows]
     look: dict[str, Any] = {**PREDICTED_RANGE, "label": "death predicted"}
     ax.add_collection(PolyCollection(boxes, **{**look, "zorder": 2.5}), autolim=False)
     middles = [(window.typical_s, lanes[window.subject]) for window in windows]
@@ -87,10 +89,6 @@ def _draw_predicted(ax: Axes, keepers: Sequence[str], events: Sequence[TraceEven
     dashes: dict[str, Any] = {"colors": INK, "linestyles": [(0, (2.5, 1.5))], "linewidths": 1.3}
     ax.add_collection(LineCollection(lines, zorder=3.5, label="_typical death", **dashes), autolim=False)
     return [Patch(**look)]
-
-
-def _corners(lane: int, start: float, end: float) -> list[tuple[float, float]]:
-    return [(start, lane - BAND), (start, lane + BAND), (end, lane + BAND), (end, lane - BAND)]
 
 
 _BANDS: tuple[tuple[Callable[[KeeperBeats], list[tuple[float, float]]], dict[str, Any]], ...] = (
@@ -125,7 +123,7 @@ def _draw_beats(ax: Axes, told: Sequence[KeeperBeats]) -> list[Artist]:
 def _thinned(ax: Axes, times: Sequence[float]) -> npt.NDArray[np.float64]:
     """Leave out what would be drawn over what is there, so that an hour of fifty keepers draws at once."""
     left, right = ax.get_xlim()
-    points = ax.bbox.width * 72.0 / ax.figure.figure.dpi
+    points = axes_points(ax)[0]
     found = np.asarray(times, dtype=np.float64)
     places = np.floor((found - left) / (right - left) * points / FINEST_POINTS)
     return found[np.unique(places, return_index=True)[1]]
@@ -134,7 +132,7 @@ def _thinned(ax: Axes, times: Sequence[float]) -> npt.NDArray[np.float64]:
 def _draw_signs(ax: Axes, told: Sequence[KeeperBeats]) -> list[Artist]:
     """Mark registrations, and heartbeats that did not arrive."""
     handles: list[Artist] = []
-    size = max(2.0, min(6.0, 0.6 * ax.bbox.height * 72.0 / ax.figure.figure.dpi / len(told)))
+    size = max(2.0, min(6.0, 0.6 * axes_points(ax)[1] / len(told)))
     for times_of, look in _SIGNS:
         points = [(time_s, lane) for lane, one in enumerate(told) for time_s in _thinned(ax, times_of(one))]
         if points:

@@ -28,6 +28,7 @@ from dfslab.views.style import (
     SMALL_SIZE,
     VERMILLION,
     axes_or_new,
+    axes_points,
     ink_of,
     label_of,
     legend_beside,
@@ -150,7 +151,7 @@ def _write(ax: Axes, x: float, y: float, text: str, size: float, **kwargs: str) 
 
 
 def _row_points(ax: Axes, rows: int) -> float:
-    return float(ax.bbox.height * 72.0 / ax.figure.dpi / rows)
+    return axes_points(ax)[1] / rows
 
 
 def _text_size(ax: Axes, rows: int) -> float:

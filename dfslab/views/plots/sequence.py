@@ -28,6 +28,7 @@ from dfslab.views.style import (
     SMALL_SIZE,
     VERMILLION,
     axes_or_new,
+    axes_points,
     label_of,
     legend_beside,
     points_of,
@@ -108,14 +109,14 @@ def _write_times(ax: Axes, messages: Sequence[Message]) -> None:
 def _text_size(ax: Axes) -> float:
     """Return the size of text that fits between two rows."""
     top, bottom = ax.get_ylim()
-    row = ax.bbox.height * 72.0 / ax.figure.figure.dpi / abs(top - bottom)
+    row = axes_points(ax)[1] / abs(top - bottom)
     return max(4.5, min(SMALL_SIZE, 0.42 * row))
 
 
 def _room(ax: Axes, lifelines: int) -> float:
     """Return how many points lie between lifelines so far apart."""
     left, right = ax.get_xlim()
-    return float(ax.bbox.width * 72.0 / ax.figure.figure.dpi / (right - left) * lifelines)
+    return axes_points(ax)[0] / (right - left) * lifelines
 
 
 def _draw_message(ax: Axes, message: Message, row: int, nodes: Sequence[str]) -> None:
