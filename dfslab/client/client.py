@@ -18,7 +18,7 @@ from dfslab.core.checks import check_count
 from dfslab.core.errors import DfsError, DownloadFailed, InvalidName, InvalidOption
 from dfslab.core.model import Address, FileInfo, Holder, Location, Version
 from dfslab.core.names import check_name
-from dfslab.core.nodes import CLIENT
+from dfslab.core.nodes import CLIENT, MASTER
 from dfslab.core.policies import resolve
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
@@ -271,7 +271,7 @@ class Client:
                 self.report_bad(keeper, version.id, reason)
             except DfsError as error:  # the other holders serve all the same; the next reader reports it, too
                 why = str(error)
-                self._note(Kind.UNHEARD, name, peer="master", cause=cause, call="ReportBadReplica", reason=why)
+                self._note(Kind.UNHEARD, name, peer=MASTER, cause=cause, call="ReportBadReplica", reason=why)
 
         downloading = Downloading(
             location, policy, self._data, self._clock, target, on_fetched=on_fetched, on_bad=on_bad
