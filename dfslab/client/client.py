@@ -249,34 +249,40 @@ class Client:
             holders=[holder.keeper for holder in location.holders],
         )
 
-        def on_fetched(fetched: Fetched) -> None:
-            kind = Kind.CHUNK_FETCHED if fetched.outcome in ("ok", "duplicate") else Kind.CHUNK_FAILED
-            failed = {"reason": fetched.reason} if kind is Kind.CHUNK_FAILED else {}
-            self._note(
-                kind,
-                name,
-                version=version.id,
-                peer=fetched.keeper,
-                cause=cause,
-                size=fetched.chunk.length,
-                offset=fetched.chunk.offset,
-                start_s=round(fetched.start_s, 6),  # most lines of a busy trace are chunks: they are kept short
-                end_s=round(fetched.end_s, 6),
-                outcome=fetched.outcome,
-                **failed,
-            )
-
-        def on_bad(keeper: str, reason: str) -> None:
-            try:
-                self.report_bad(keeper, version.id, reason)
-            except DfsError as error:  # the other holders serve all the same; the next reader reports it, too
-                why = str(error)
-                self._note(Kind.UNHEARD, name, peer=MASTER, cause=cause, call="ReportBadReplica", reason=why)
-
         downloading = Downloading(
-            location, policy, self._data, self._clock, target, on_fetched=on_fetched, on_bad=on_bad
+            location,
+            policy,
+            self._data,
+            self._clock,
+            target,
+            on_fetched=lambda fetched: self._note_fetched(version, fetched, cause),
+            on_bad=lambda keeper, reason: self._report_if_heard(version, keeper, reason, cause),
         )
         return downloading.run(tell)
+
+    def _note_fetched(self, version: Version, fetched: Fetched, cause: str) -> None:
+        kind = Kind.CHUNK_FETCHED if fetched.outcome in ("ok", "duplicate") else Kind.CHUNK_FAILED
+        failed = {"reason": fetched.reason} if kind is Kind.CHUNK_FAILED else {}
+        self._note(
+            kind,
+            version.name,
+            version=version.id,
+            peer=fetched.keeper,
+            cause=cause,
+            size=fetched.chunk.length,
+            offset=fetched.chunk.offset,
+            start_s=round(fetched.start_s, 6),  # most lines of a busy trace are chunks: they are kept short
+            end_s=round(fetched.end_s, 6),
+            outcome=fetched.outcome,
+            **failed,
+        )
+
+    def _report_if_heard(self, version: Version, keeper: str, reason: str, cause: str) -> None:
+        try:
+            self.report_bad(keeper, version.id, reason)
+        except DfsError as error:  # the other holders serve all the same; the next reader reports it, too
+            why = str(error)
+            self._note(Kind.UNHEARD, version.name, peer=MASTER, cause=cause, call="ReportBadReplica", reason=why)
 
     def locate(self, name: str) -> Location:
         """Return the current version of a file and the keepers that serve it.
