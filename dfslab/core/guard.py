@@ -36,6 +36,10 @@ class Cut:
                 return self.a
         return min(self.a, self.b, key=len)
 
+    def stops(self, source: str, target: str) -> bool:
+        """Return True when nothing gets from one node to the other."""
+        return (source in self.a and target in self.b) or (not self.one_way and source in self.b and target in self.a)
+
     def separates(self, one: str, other: str) -> bool:
         """Return True when these two can't talk to each other: a call needs both directions."""
         return (one in self.a and other in self.b) or (other in self.a and one in self.b)
@@ -81,6 +85,11 @@ class Standing:
         )
         found = {keeper: [why for those, why in reasons if keeper in those] for keeper in self.keepers}
         return {keeper: whys[0] for keeper, whys in found.items() if whys}
+
+    def is_heard(self, keeper: str) -> bool:
+        """Return True for a keeper whose heartbeats reach the master, which counts on it whatever else is wrong."""
+        silent = keeper in self.dead or keeper in self.paused or keeper in self.muted
+        return not silent and not any(cut.stops(keeper, MASTER) for cut in self.cuts)
 
     def separated(self, one: str, other: str) -> bool:
         """Return True while a partition stands between two nodes."""

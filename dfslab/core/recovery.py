@@ -23,7 +23,11 @@ def short_of_replicas(table: Table, running: Collection[str], name: str | None, 
 
 
 def not_recovered(table: Table, standing: Standing, replicas: int) -> list[str]:
-    """Return which keepers and files are not yet as they should be, apart from what is still broken."""
+    """Return which keepers and files are not yet as they should be, apart from what is still broken.
+
+    A broken keeper that the master goes on hearing, such as one that is cut off from other keepers only,
+    keeps its copies in the master's count: nothing is copied in place of them.
+    """
     if MASTER in standing.dead:
         return []
     broken = replace(standing, corrupt=()).broken()  # damage that nobody has found keeps nothing from recovering
@@ -31,11 +35,12 @@ def not_recovered(table: Table, standing: Standing, replicas: int) -> list[str]:
     missing = [f"the master has not got {name} back" for name in well if not table.is_alive(name)]
     for file in table.files.values():
         valid = table.valid_holders(file.version)
-        good = [keeper for keeper in table.live_holders(file.version) if keeper in well]
-        able = [keeper for keeper in well if keeper in good or keeper not in standing.full]
-        if not good and any(keeper in broken for keeper in valid):
+        counted = [keeper for keeper in table.live_holders(file.version) if keeper in well or standing.is_heard(keeper)]
+        sources = [keeper for keeper in counted if keeper in well]
+        targets = [keeper for keeper in well if keeper not in counted and keeper not in standing.full]
+        if not sources and any(keeper in broken for keeper in valid):
             continue  # there is nothing to copy it from while another fault lasts
-        missing += _short_of(file, good, min(replicas, len(able)))
+        missing += _short_of(file, counted, min(replicas, len(counted) + len(targets)))
     return missing
 
 

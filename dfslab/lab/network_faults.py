@@ -11,7 +11,7 @@ from dfslab.core.guard import Cut
 from dfslab.core.links import Link, joined
 from dfslab.core.nodes import MASTER, short_name
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
-from dfslab.lab.nodes import NodeState
+from dfslab.lab.nodes import GONE, NodeState
 from dfslab.lab.plan import check_link
 from dfslab.lab.undoing import Fault
 
@@ -289,5 +289,5 @@ class NetworkFaults(Conditions):
     def _keeper(self, keeper: str | int) -> str:
         name = self._nodes.name_of(keeper)
         if self._nodes.states()[name] is NodeState.DECOMMISSIONED:
-            raise WrongState(node=name, state=NodeState.DECOMMISSIONED, advice="it is no part of the cluster any more")
+            raise WrongState(node=name, state=NodeState.DECOMMISSIONED, advice=GONE)
         return name

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from dfslab.runtime.master_node import MasterNode, MasterSettings
 
 
+GONE = "it is no part of the cluster any more; add_keeper() starts another"
+"""What to do about a keeper that was decommissioned."""
+
+
 class NodeState(enum.StrEnum):
     """What the laboratory has done to a node, whatever the master believes of it."""
 
@@ -227,6 +231,8 @@ class Nodes:
             name = slot.settings.name
             number = short_name(name)
             state = "already dead" if slot.state is NodeState.KILLED else str(slot.state)
+            if slot.state is NodeState.DECOMMISSIONED:
+                advice = GONE
             raise WrongState(node=name, state=state, advice=advice.format(number))
         return slot
 

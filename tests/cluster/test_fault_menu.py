@@ -169,6 +169,17 @@ def test_blocks_may_be_nested_and_the_inner_one_waits_only_for_what_can_be(start
     assert cluster.download("clip").path.read_bytes() == data
 
 
+def test_inside_a_partition_between_keepers_a_block_does_not_wait_for_copies_that_nobody_misses(start: Starter) -> None:
+    cluster = start(n=4)
+    stored(cluster)
+    cluster.wait_for_replicas()
+    holder = cluster.stat("clip").holders[0]
+    others = [keeper for keeper in cluster.keepers().keeper if keeper != holder]
+
+    with cluster.partition(holder, others), cluster.fill_disk(1, recovery_timeout_s=5):
+        pass
+
+
 def test_one_of_two_partitions_is_healed_and_the_other_stands(cluster: Cluster) -> None:
     with cluster.partition([1], [2]):
         with cluster.partition([3], [4]):
@@ -194,9 +205,11 @@ def test_a_decommissioned_keeper_takes_no_part_any_more(cluster: Cluster) -> Non
         lambda: cluster.set_link(4, delay_ms=1),
         lambda: cluster.fill_disk(4),
         lambda: cluster.kill(4),
+        lambda: cluster.restart(4),
+        lambda: cluster.heartbeat_now(4),
     )
     for call in calls:
-        with pytest.raises(WrongState, match="decommissioned"):
+        with pytest.raises(WrongState, match=r"decommissioned; .*add_keeper\(\) starts another"):
             call()
     cluster.heal_all()
 

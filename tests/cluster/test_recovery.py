@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from dfslab.core.guard import Cut, Standing
 from dfslab.core.history import FileRow, KeeperRow, ReplicaRow, Table
@@ -41,6 +44,28 @@ def test_who_is_broken_by_another_fault_is_neither_waited_for_nor_counted() -> N
     assert not_recovered(table("keeper-1", "keeper-3"), broken, 3) == [
         "'clip' has 1 of 2 live copies (keeper-3)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("broken", "heard"),
+    [
+        ({"cuts": (Cut(("keeper-1",), ("keeper-2", "keeper-3", "keeper-4")),)}, True),
+        ({"cuts": (Cut(("keeper-1",), ("client",)),)}, True),
+        ({"cuts": (Cut(("master",), ("keeper-1",), one_way=True),)}, True),
+        ({"cuts": (Cut(("keeper-1",), ("master",), one_way=True),)}, False),
+        ({"cuts": (Cut(("master",), ("keeper-1",)),)}, False),
+        ({"lossy": ("keeper-1",)}, True),
+        ({"muted": ("keeper-1",)}, False),
+        ({"paused": ("keeper-1",)}, False),
+    ],
+)
+def test_copies_on_a_broken_keeper_count_as_long_as_the_master_hears_it(broken: dict[str, Any], heard: bool) -> None:
+    """Nothing is copied in place of them, so that one would wait for ever."""
+    standing = replace(WHOLE, **broken)
+
+    short = [] if heard else ["'clip' has 2 of 3 live copies (keeper-3, keeper-4)"]
+    assert not_recovered(table("keeper-1", "keeper-3", "keeper-4"), standing, 3) == short
+    assert not_recovered(table("keeper-1"), standing, 3) == [], "nobody can copy from there"
 
 
 def test_a_file_that_is_only_on_broken_keepers_can_not_come_back_yet() -> None:
