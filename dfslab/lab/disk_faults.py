@@ -146,5 +146,6 @@ class DiskFaults(Conditions):
             return self._nodes.fill_disk(keeper, full=False)[0]
 
     def _free_if_full(self, name: str) -> None:
-        if name in self._nodes.full_disks():
-            self.free_disk(name)
+        with self._changing():
+            if name in self._nodes.full_disks():
+                self.free_disk(name)

@@ -117,6 +117,7 @@ class Files(Running):
         if name in RESERVED or is_keeper(name):
             raise InvalidOption(option="name", value=repr(name), reason="a node of the cluster has that name")
         with self._clients_lock:
+            self._check_open()  # what is made behind the back of `close` would stay open
             if name not in self._clients:
                 self._clients[name] = self._make_client(name)
             return self._clients[name]

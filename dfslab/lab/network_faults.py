@@ -276,8 +276,9 @@ class NetworkFaults(Conditions):
         return name, self._nodes.note("drop_heartbeats" if muted else "restore_heartbeats", name)
 
     def _restore_if_muted(self, name: str) -> None:
-        if self._network.is_muted(name):
-            self.restore_heartbeats(name)
+        with self._changing():
+            if self._network.is_muted(name):
+                self.restore_heartbeats(name)
 
     # -- names --------------------------------------------------------------------------------
 

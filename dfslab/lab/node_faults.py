@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from dfslab.core.checks import check_flag, check_positive, check_timeout
+from dfslab.core.errors import WrongState
 from dfslab.core.history import Table
 from dfslab.core.nodes import MASTER
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
 from dfslab.lab.nodes import NodeState
 from dfslab.lab.undoing import Fault
 from dfslab.lab.waits import wait_until
+from dfslab.runtime.gate import NodeDown
+
+REGISTRATION_TIMEOUT_S = 10.0
+"""How long a restarted master is given to have its keepers back, unless it is said otherwise."""
 
 
 class NodeFaults(Conditions):
@@ -41,8 +48,9 @@ class NodeFaults(Conditions):
         return self._fault(name, event, lambda: self._restart_if_dead(name), recovery_timeout_s)
 
     def _restart_if_dead(self, name: str) -> None:
-        if self._nodes.states()[name] is NodeState.KILLED:
-            self.restart(name)
+        with self._changing():  # so that nobody does it in between
+            if self._nodes.states()[name] is NodeState.KILLED:
+                self.restart(name)
 
     def restart(self, keeper: str | int, wipe: bool = False) -> str:
         """Start a killed keeper again with its name, ports and disk; return its name.
@@ -93,8 +101,9 @@ class NodeFaults(Conditions):
         return self._fault(name, event, lambda: self._resume_if_paused(name), recovery_timeout_s)
 
     def _resume_if_paused(self, name: str) -> None:
-        if self._nodes.states()[name] is NodeState.PAUSED:
-            self.resume(name)
+        with self._changing():
+            if self._nodes.states()[name] is NodeState.PAUSED:
+                self.resume(name)
 
     def resume(self, keeper: str | int) -> str:
         """Let a paused keeper go on; if it was declared dead meanwhile, it registers anew. Return its name.
@@ -171,10 +180,13 @@ class NodeFaults(Conditions):
         return self._fault(MASTER, event, self._restart_master_if_dead, recovery_timeout_s)
 
     def _restart_master_if_dead(self) -> None:
-        if self._nodes.master_state is NodeState.KILLED:
-            self.restart_master()
+        with self._changing():
+            if self._nodes.master_state is not NodeState.KILLED:
+                return
+            self._nodes.restart_master()
+        self._wait_for_registrations(REGISTRATION_TIMEOUT_S)
 
-    def restart_master(self, timeout_s: float = 10.0) -> None:
+    def restart_master(self, timeout_s: float = REGISTRATION_TIMEOUT_S) -> None:
         """Start the master again on its port and catalog; return when the running keepers have registered with it.
 
         Those that it can't hear, being cut off or with their heartbeats dropped, are not waited for.
@@ -194,8 +206,12 @@ class NodeFaults(Conditions):
         check_timeout("timeout_s", timeout_s)
         with self._changing():
             self._nodes.restart_master()
+        self._wait_for_registrations(timeout_s)
+
+    def _wait_for_registrations(self, timeout_s: float) -> None:
         for name in self._heard_keepers():
-            self._nodes.running(name, "register").beat_now()
+            with contextlib.suppress(WrongState, NodeDown):  # killed or paused meanwhile: it is not waited for either
+                self._nodes.running(name, "register").beat_now()
         wait_until(self._recorder, self._not_registered, timeout_s)
 
     def _heard_keepers(self) -> list[str]:

@@ -152,7 +152,8 @@ class Nodes:
         with self._lock:
             slot = self._in_state(keeper, "only a dead keeper can be restarted; kill({0}) it first", NodeState.KILLED)
             self._need_master("a keeper can't register")
-            slot.node.join()  # in case the kill was interrupted
+            slot.node.cut()  # in case the kill was interrupted
+            slot.node.join()
             if wipe:
                 shutil.rmtree(slot.settings.directory)
             name = slot.settings.name
@@ -283,9 +284,14 @@ class Nodes:
         with self._lock:
             if self.master_state is not NodeState.KILLED:
                 raise WrongState(node=MASTER, state=self.master_state, advice="kill_master() it first")
+            self.master.cut()  # in case the kill was interrupted
+            self.master.join()
             self.note("restart", MASTER)
-            self.master.join()  # in case the kill was interrupted
-            self.master = self._start_master(self._master_settings)
+            try:
+                self.master = self._start_master(self._master_settings)
+            except BaseException:
+                self.note("kill", MASTER)  # the trace says that it was started
+                raise
             self.master_state = NodeState.RUNNING
 
     # -- all of them --------------------------------------------------------------------------
@@ -301,11 +307,8 @@ class Nodes:
     def close(self) -> None:
         """Stop everybody: cut all links, then wait for all threads."""
         with self._lock:
-            gone = (NodeState.KILLED, NodeState.DECOMMISSIONED)
-            live = [slot.node for slot in self._slots.values() if slot.state not in gone]
-            nodes: list[KeeperNode | MasterNode] = [*live]
-            if self.master_state is not NodeState.KILLED:
-                nodes.append(self.master)
+            # The dead ones, too: a kill may have been interrupted.
+            nodes: list[KeeperNode | MasterNode] = [*(slot.node for slot in self._slots.values()), self.master]
             for node in nodes:
                 node.cut()
             for node in nodes:

@@ -5,31 +5,44 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dfslab.core.checks import check_count, check_flag, check_timeout
+from dfslab.core.errors import WaitTimedOut, WrongState
 from dfslab.core.history import Table
 from dfslab.core.recovery import short_of_replicas
 from dfslab.lab.running import Running
 from dfslab.lab.waits import wait_until
+from dfslab.runtime.gate import NodeDown
 
 if TYPE_CHECKING:
     import pandas as pd
+
+HEARTBEAT_ROOM_S = 5.0
+"""How long a heartbeat may take beyond its own timeouts: it is held up by a pause only."""
 
 
 class Steering(Running):
     """Heartbeats and scans at will, and the waits."""
 
     def heartbeat_now(self, keeper: str | int) -> None:
-        """Have a running keeper send a heartbeat at once; return when the master has heard it.
+        """Have a running keeper send a heartbeat at once; return when the master has heard it, or does not answer.
 
         Raises
         ------
         UnknownKeeper
         WrongState
-            It is dead, paused or decommissioned.
-        MasterUnavailable
-            The master did not answer it.
+            It does not run, or was killed meanwhile.
+        WaitTimedOut
+            It was paused meanwhile.
         """
         self._check_open()
-        self._nodes.running(keeper, "send a heartbeat").beat_now()
+        name = self._nodes.name_of(keeper)
+        limit_s = HEARTBEAT_ROOM_S + 2 * self._options.heartbeat_timeout_s
+        try:
+            self._nodes.running(name, "send a heartbeat").beat_now().result(limit_s)
+        except NodeDown:
+            self._check_open()
+            raise WrongState(node=name, state="dead", advice="it was killed in the middle of its heartbeat") from None
+        except TimeoutError:
+            raise WaitTimedOut(waited_s=limit_s, missing=[f"{name} has not sent a heartbeat"]) from None
 
     def scan_now(self, dry_run: bool = False) -> pd.DataFrame:
         """Run the replication scan at once, or with `dry_run` only say what it would do.

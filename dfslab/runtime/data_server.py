@@ -224,7 +224,7 @@ class DataServer:
 
     def _close_all(self) -> None:
         self._selector.close()
-        for caller in [*self._callers.values(), *self._returned]:
+        for caller in self._callers.values():
             self._shut_down(caller.sock)
         self._listener.close()
         self._wake_in.close()
@@ -237,6 +237,8 @@ class DataServer:
         """Wait until the threads are gone and the port is closed."""
         self._thread.join()
         self._pool.shutdown(wait=True)
+        while self._returned:  # by a worker that passed the gate just before it was cut
+            self._shut_down(self._returned.popleft().sock)
         self._wake_out.close()
 
 

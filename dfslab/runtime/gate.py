@@ -51,10 +51,14 @@ class Gate:
         """Let nobody pass any more, and shut every socket that was entered."""
         with self._condition:
             self._open, self._is_cut = False, True
-            closers, self._closers = list(self._closers.values()), {}
             self._condition.notify_all()
-        for close in closers:
+        while (close := self._next_closer()) is not None:  # one by one: a cut can be interrupted
             close()
+
+    def _next_closer(self) -> Callable[[], None] | None:
+        with self._condition:
+            key = next(iter(self._closers), None)
+            return None if key is None else self._closers.pop(key)
 
     @property
     def is_cut(self) -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,6 +94,7 @@ class KeeperNode(DataKeeperServicer):
         self._registrations = 0
         self._stop = threading.Event()
         self._pool = ThreadPoolExecutor(FETCHES, thread_name_prefix=f"{self.name}-fetch")
+        self._beats = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-beat")
         self._storage = Storage(settings.directory, self.name, self.gate)
         with contextlib.ExitStack() as undo:
             undo.callback(self._storage.close)
@@ -253,8 +254,14 @@ class KeeperNode(DataKeeperServicer):
                 self.note_error(f"{type(error).__name__}: {error}")
                 self._stop.wait(self.settings.heartbeat_interval_s)
 
-    def beat_now(self) -> None:
-        """Send a heartbeat (or register) at once."""
+    def beat_now(self) -> Future[None]:
+        """Send a heartbeat (or register) at once, on a thread of this node: whoever asks is not held by a freeze."""
+        try:
+            return self._beats.submit(self._speak)
+        except RuntimeError:  # the pool was shut down
+            raise NodeDown("this node was killed") from None
+
+    def _speak(self) -> None:
         self.gate.check()
         self._handle(events.BeatNow(self._storage.free_bytes()))
 
@@ -441,6 +448,7 @@ class KeeperNode(DataKeeperServicer):
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
         self._pool.shutdown(wait=True)
+        self._beats.shutdown(wait=True)
         self._storage.close()
 
 

@@ -161,8 +161,9 @@ class MasterNode:
             self._last_request += 1
             request = self._last_request
             self._waiting[request] = future
-        self._events.put(make_event(request))
         try:
+            self.gate.check()  # a cut that comes later finds it among those who wait
+            self._events.put(make_event(request))
             return future.result(timeout_s)
         except TimeoutError as error:
             if isinstance(error, DfsError):

@@ -68,3 +68,19 @@ def test_a_cut_gate_stays_cut_and_shuts_every_socket_once() -> None:
     assert shut == ["early", "late"]
     with pytest.raises(NodeDown):
         gate.check()
+
+
+def test_a_cut_that_was_interrupted_is_finished_by_another() -> None:
+    gate, closed = Gate(), list[str]()
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    gate.enter("first", interrupt)
+    gate.enter("second", lambda: closed.append("second"))
+    with pytest.raises(KeyboardInterrupt):
+        gate.cut()
+
+    gate.cut()
+
+    assert closed == ["second"]
