@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from dfslab.core.faults import fault_periods
+from dfslab.core.fault_periods import fault_periods
 from dfslab.core.history import Table
 from dfslab.core.link_history import LinkHistory
 from dfslab.core.nodes import MASTER

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from dfslab.core.faults import LINK_CHANGED, FaultPeriod, fault_periods
+from dfslab.core.fault_periods import FaultPeriod, fault_periods
+from dfslab.core.faults import LINK_CHANGED
 from dfslab.core.trace import Kind, TraceEvent
 
 ARRIVALS = (Kind.REPLICA_RECORDED, Kind.REPLICA_RESTORED)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfslab.core.faults import ACTIONS, LINK_CHANGED, PARTITIONED, fault_periods
+from dfslab.core.fault_periods import fault_periods
+from dfslab.core.faults import ACTIONS, LINK_CHANGED, PARTITIONED
 from dfslab.core.links import link_words
 from dfslab.core.nodes import short_name
 from dfslab.core.trace import Kind, TraceEvent
@@ -22,7 +23,7 @@ class Fault:
     Attributes
     ----------
     what : str
-        What a period is called ("dead", see `dfslab.core.faults.FaultPeriod`), or the action that a
+        What a period is called ("dead", see `dfslab.core.fault_periods.FaultPeriod`), or the action that a
         moment was ("corrupt").
     start_s : float
         When it began.

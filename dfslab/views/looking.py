@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.faults import fault_periods, lasting_by_node, state_of
+from dfslab.core.fault_periods import fault_periods, lasting_by_node, state_of
 from dfslab.core.history import Table
 from dfslab.views import tables
 from dfslab.views.diff import diff

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.faults import fault_periods
+from dfslab.core.fault_periods import fault_periods
 from dfslab.core.nodes import MASTER, short_name
 from dfslab.core.pretty import count_text, size_text
 from dfslab.core.trace import NAMING, Kind, TraceEvent

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dfslab.core.faults import LINK_CHANGED, FaultPeriod, fault_periods
+from dfslab.core.fault_periods import FaultPeriod, fault_periods
+from dfslab.core.faults import LINK_CHANGED
 from dfslab.core.history import Table
 from dfslab.core.link_history import LinkHistory
 from dfslab.core.trace import Kind, TraceEvent

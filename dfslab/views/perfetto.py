@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dfslab.core.faults import fault_periods
+from dfslab.core.fault_periods import fault_periods
 from dfslab.core.history import Table
 from dfslab.core.nodes import CLIENT, LAB, MASTER, is_keeper
 from dfslab.core.trace import Kind, TraceEvent

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from dfslab.core.faults import fault_periods
+from dfslab.core.fault_periods import fault_periods
 from dfslab.core.history import Table
 from dfslab.core.link_history import LinkHistory
 from dfslab.core.links import LinkTable

@@ -37,11 +37,6 @@ def current_files(table: Table) -> list[FileRow]:
     return [newest[name] for name in sorted(newest)]
 
 
-def is_alive(table: Table, keeper: str) -> bool:
-    """Return True while the master counts on a keeper."""
-    return table.is_alive(keeper)
-
-
 def replicas_of(table: Table, version: str) -> list[ReplicaRow]:
     """Return the replicas of a version in the natural order of their keepers."""
     rows = table.replicas.get(version, {}).values()

@@ -10,7 +10,8 @@ import pytest
 
 from dfslab.cluster import Cluster
 from dfslab.core.errors import InvalidOption
-from dfslab.core.faults import ACTIONS, Action, FaultPeriod, fault_periods, lasting_by_node, state_of
+from dfslab.core.fault_periods import FaultPeriod, fault_periods, lasting_by_node, state_of
+from dfslab.core.faults import ACTIONS, Action
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 
 tracer = Tracer("lab", "t")

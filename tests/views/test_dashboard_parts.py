@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfslab.core.faults import ACTIONS, FaultPeriod
+from dfslab.core.fault_periods import FaultPeriod
+from dfslab.core.faults import ACTIONS
 from dfslab.core.trace import Kind
 from dfslab.views.dashboard.chart import HEIGHT, LANES, LEFT, RIGHT, WIDTH, Frame, bands, steps, ticks
 from dfslab.views.dashboard.lookup import DEAD, ROWS_SHOWN, SHORT, Filter, lookup_html

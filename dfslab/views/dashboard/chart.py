@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from dfslab.core.faults import FaultPeriod
+from dfslab.core.fault_periods import FaultPeriod
 
 WIDTH, HEIGHT = 560, 190
 LEFT, RIGHT, BOTTOM = 46, 10, 34
@@ -175,7 +175,7 @@ def bands(periods: Iterable[FaultPeriod], start_s: float, end_s: float, now: flo
     for period in periods:
         if period.start_s > now or period.end_s < start_s:
             continue
-        label = f"{period.node} {period.what}".strip()
+        label = period.title
         begins = min(max(period.start_s, start_s), end_s - len(label) * seconds_per_character)
         lane = next((lane for lane in range(LANES) if free_from[lane] <= begins), -1)
         if lane >= 0:

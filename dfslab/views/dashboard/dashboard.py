@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets
@@ -92,15 +92,23 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
             self._stop.wait(REST_S)
 
     def _look_safely(self, *, at_once: bool) -> None:
-        """Look; an error is shown on the page, since nobody would see it elsewhere, and the next look tries again."""
+        """Look; an error is shown on the page, and the next look tries again."""
+        self._failure = ""
+        if not self._attempt(lambda: self._look(at_once=at_once)):
+            self._attempt(lambda: self._show_notice(None))
+
+    def _attempt(self, show: Callable[[], None]) -> bool:
+        """Show something; an error is kept for the notice, since nobody would see it elsewhere. Return whether it went.
+
+        When the page is gone with its kernel, no notice can be shown either.
+        """
         try:
             with self._looking:
-                self._look(at_once=at_once)
-            self._failure = ""
+                show()
         except Exception as error:  # noqa: BLE001 - whatever it is
-            self._failure = f"the dashboard met an error of its own: {type(error).__name__}: {error}"
-            with contextlib.suppress(Exception):  # the page is gone
-                self._show_notice(None)
+            self._failure = self._failure or f"the dashboard met an error of its own: {type(error).__name__}: {error}"
+            return False
+        return True
 
     def _look(self, *, at_once: bool) -> None:
         self._catch_up()
@@ -164,11 +172,14 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
         if self._thread.ident is not None:
             self._thread.join(JOIN_S)
         self._look_safely(at_once=True)
-        with self._looking, contextlib.suppress(Exception):  # the page may be gone, with its kernel
-            self._views.slider.enabled = False
-            self._views.topology.flows = []  # nobody would take away what moves
-            if self._acting:
-                self._acting.disable()
+        self._attempt(self._rest)
+
+    def _rest(self) -> None:
+        """Let nothing move and nothing be clicked any more."""
+        self._views.slider.enabled = False
+        self._views.topology.flows = []  # nobody would take away what moves
+        if self._acting:
+            self._acting.disable()
 
     def replace(self) -> None:
         """Make room for a newer dashboard: stop, and leave one line."""

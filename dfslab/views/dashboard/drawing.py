@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from dfslab.core.faults import CLIENT, MASTER
+from dfslab.core.nodes import CLIENT, MASTER, short_name
 
 WIDTH, HEIGHT = 640, 420
 FEW = 12
@@ -70,7 +70,7 @@ def _node(node: Mapping[str, Any], place: tuple[int, int], few: bool) -> str:
     )
     below = radius + 14
     words = f"<text class='word' y='{below + 13}'>{escape(node['word'])}</text>" if few or inner else ""
-    label = name if few or inner else name.rpartition("-")[2]
+    label = name if few or inner else short_name(name)
     glyph = f"<path class='glyph' transform='scale({radius * 0.92:.1f})' d='{GLYPHS.get(node['state'], '')}'/>"
     tags = f"class='node {escape(node['state'])}' data-node='{escape(name)}'"
     return (

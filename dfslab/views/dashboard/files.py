@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 import ipywidgets
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.faults import Action
+from dfslab.core.faults import DAMAGES, Action
 from dfslab.views.dashboard.controls import Controls
 from dfslab.views.dashboard.fields import Refuse, button, chooser, hint, offer, row
 from dfslab.views.dashboard.work import Job
 
-HOWS = ("bitflip", "truncate", "swap", "checksum")
 FILES_OFFERED = 200
 
 
@@ -45,7 +44,7 @@ class FilesPage:
         self.chosen.add_class("dfs-choose-file")
         self.sample = chooser("sample", "sample", list(controls.samples()), "240px")
         self.file = chooser("file", "file", (), "260px")
-        self.how = chooser("how", "how", HOWS, "150px")
+        self.how = chooser("how", "how", DAMAGES, "150px")
         self.page = ipywidgets.VBox(
             [
                 row(

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from html import escape
 
 from dfslab.core.history import FileRow, ReplicaRow, Table
-from dfslab.core.pretty import shortened, size_text
+from dfslab.core.pretty import count_text, shortened, size_text
 from dfslab.views.dashboard.observed import Observed
-from dfslab.views.snapshot import current_files, is_alive, replicas_of
+from dfslab.views.snapshot import current_files, replicas_of
 
 ROWS_SHOWN = 48
 ALL, SHORT, DEAD = "all files", "short of copies", "with a dead keeper"
@@ -32,7 +32,7 @@ class Filter:
             return False
         if self.only == SHORT:
             return table.live_copies(file.version) < goal
-        return self.only != DEAD or any(not is_alive(table, keeper) for keeper in keepers)
+        return self.only != DEAD or any(not table.is_alive(keeper) for keeper in keepers)
 
 
 def lookup_html(observed: Observed, wanted: Filter) -> str:
@@ -50,8 +50,7 @@ def lookup_html(observed: Observed, wanted: Filter) -> str:
     if not body:
         return f"<p class='dfs-none'>{'no file matches' if table.files else 'no files yet'}</p>"
     more = len(files) - shown
-    noun = "file" if more == 1 else "files"
-    rest = f"<p class='dfs-more'>{more} more {noun}; the filter finds them</p>" if more else ""
+    rest = f"<p class='dfs-more'>{count_text(more, 'more file')}; the filter finds them</p>" if more else ""
     return f"<table class='dfs-table dfs-rows'><thead><tr>{HEADS}</tr></thead>{body}</table>{rest}"
 
 
@@ -98,5 +97,5 @@ def _cells(table: Table, replica: ReplicaRow) -> str:
 
 
 def _liveness(table: Table, keeper: str) -> str:
-    alive = "<td class='up'>● alive</td>" if is_alive(table, keeper) else "<td class='down'>✗ dead</td>"
+    alive = "<td class='up'>● alive</td>" if table.is_alive(keeper) else "<td class='down'>✗ dead</td>"
     return f"<td>{escape(keeper)}</td>{alive}"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dfslab.core.faults import MASTER, FaultPeriod, fault_periods
+from dfslab.core.fault_periods import FaultPeriod, fault_periods, lasting_by_node, state_of
 from dfslab.core.history import Table
+from dfslab.core.nodes import MASTER, is_keeper
 from dfslab.core.setup import Setup
 from dfslab.core.trace import Kind, TraceEvent
 from dfslab.views.copies import CopiesFold
 from dfslab.views.dashboard.rates import Rates
 from dfslab.views.dashboard.told import Told, tell
-from dfslab.views.snapshot import in_natural_order
+from dfslab.views.snapshot import in_natural_order, load_by_keeper
 from dfslab.views.source import Source
 from dfslab.views.transfers import Transfer, TransferFold
 
@@ -128,56 +129,21 @@ class Observed:
 
     def nodes(self) -> list[Node]:
         """Return the master and the keepers, these in natural order."""
-        lasting = self._lasting()
-        held: dict[str, int] = {}
-        for version in self.table.files:
-            for keeper in self.table.replicas.get(version, {}):
-                held[keeper] = held.get(keeper, 0) + 1
+        lasting = {node: [one.what for one in faults] for node, faults in lasting_by_node(self.periods).items()}
+        load = load_by_keeper(self.table)
         master = lasting.get(MASTER, [])
         dead = "dead" if "dead" in master else "running"
         nodes = [Node(MASTER, dead, dead, _others(master))]
-        for name in in_natural_order([*self.table.keepers, *self._faulty_keepers(lasting)]):
+        for name in in_natural_order([*self.table.keepers, *filter(is_keeper, lasting)]):
             row = self.table.keepers.get(name)
             seen = row.state if row else "unknown"
-            state = _really(lasting.get(name, []), seen)
-            nodes.append(Node(name, state, seen, _others(lasting.get(name, [])), held.get(name, 0)))
+            state = state_of(lasting.get(name, []), seen)
+            nodes.append(Node(name, state, seen, _others(lasting.get(name, [])), load[name].replicas))
         return nodes
-
-    def _faulty_keepers(self, lasting: Mapping[str, list[str]]) -> list[str]:
-        return [name for name in lasting if name.startswith("keeper-")]
-
-    def _lasting(self) -> dict[str, list[str]]:
-        """Return what each node suffers from at the moment; both sides of a partition suffer."""
-        lasting: dict[str, list[str]] = {}
-        for period in self.periods:
-            if math.isinf(period.end_s):
-                sides = [*period.detail.get("a", ()), *period.detail.get("b", ())]
-                for node in [period.node] if period.node else map(str, sides):
-                    lasting.setdefault(node, []).append(period.what)
-        return lasting
-
-    def cuts(self) -> list[tuple[list[str], list[str], bool]]:
-        """Return the partitions that last: the two sides, and whether only one way is cut."""
-        return [
-            (
-                list(map(str, p.detail.get("a", ()))),
-                list(map(str, p.detail.get("b", ()))),
-                bool(p.detail.get("one_way")),
-            )
-            for p in self.periods
-            if p.what == "partitioned" and math.isinf(p.end_s)
-        ]
 
     def moving(self, now: float, recent_s: float = 1.5) -> list[Transfer]:
         """Return the transfers that run, or were over only a moment ago: many are shorter than a look."""
         return [row for row in self.transfers.rows.values() if row.state == "running" or now - row.end_s <= recent_s]
-
-
-def _really(suffers: list[str], seen: str) -> str:
-    for state in ("dead", "paused"):
-        if state in suffers:
-            return state
-    return "decommissioned" if seen == "decommissioned" else "running"
 
 
 def _others(suffers: list[str]) -> tuple[str, ...]:

@@ -8,7 +8,8 @@ from typing import Any
 import ipywidgets
 
 from dfslab.core.errors import InvalidOption
-from dfslab.core.faults import CLIENT, MASTER, Action
+from dfslab.core.faults import Action
+from dfslab.core.nodes import CLIENT, MASTER
 from dfslab.views.dashboard.fields import Refuse, button, chooser, entry, hint, number, offer, row
 
 EVERYBODY = "everybody"

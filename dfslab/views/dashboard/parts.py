@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from dfslab.core.pretty import shortened, size_text
+from dfslab.core.pretty import count_text, shortened, size_text
 from dfslab.views.dashboard.observed import Observed
 from dfslab.views.dashboard.told import SIGNS
 from dfslab.views.snapshot import current_files, file_state, in_natural_order
@@ -24,7 +24,7 @@ def summary_html(observed: Observed, moment: str) -> str:
     keepers = f"{alive} of {len(table.keepers)} keepers alive"
     states = [file_state(table.live_copies(file.version), goal) for file in current_files(table)]
     short, lost = sum(1 for state in states if state != "ok"), states.count("unavailable")
-    files = f"{len(states)} {'file' if len(states) == 1 else 'files'}"
+    files = count_text(len(states), "file")
     if not states:
         health = "<span>no files yet</span>"
     elif not short:

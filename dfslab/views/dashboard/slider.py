@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import anywidget
@@ -46,9 +45,9 @@ def marks_shown(observed: Observed) -> list[list[float | str | None]]:
     return [
         [
             round(period.start_s, 2),
-            None if math.isinf(period.end_s) else round(period.end_s, 2),
+            None if period.lasts else round(period.end_s, 2),
             period.what,
-            f"{period.node} {period.what}".strip(),
+            period.title,
         ]
         for period in observed.periods[-MARKS_SHOWN:]
     ]

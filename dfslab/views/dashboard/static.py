@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from dfslab.core.nodes import is_keeper
 from dfslab.core.pretty import size_text
 from dfslab.views.dashboard.chart import WIDTH
 from dfslab.views.dashboard.drawing import topology_svg
@@ -13,9 +14,9 @@ from dfslab.views.dashboard.parts import feed_html, summary_html, transfers_html
 from dfslab.views.dashboard.throughput import throughput_html
 from dfslab.views.dashboard.timeline import timeline_html
 from dfslab.views.dashboard.topology import asset, nodes_shown, word_of
+from dfslab.views.html import SIGNS
 from dfslab.views.snapshot import current_files, live_holders
 
-SIGNS = {"running": "●", "dead": "✗", "paused": "‖", "decommissioned": "–"}
 FILES_IN_TEXT = 20
 
 
@@ -53,8 +54,8 @@ def still_text(observed: Observed, now: float) -> str:
     lines = [f"dfslab cluster {observed.setup.name} {_at(now)}"]
     for node in observed.nodes():
         troubles = "".join(f", {what}" for what in node.troubles)
-        copies = f", {node.replicas} copies" if node.name.startswith("keeper-") else ""
-        lines.append(f"  {SIGNS.get(node.state, '○')} {node.name:<10} {_word(node)}{copies}{troubles}")
+        copies = f", {node.replicas} copies" if is_keeper(node.name) else ""
+        lines.append(f"  {SIGNS[node.state]} {node.name:<10} {_word(node)}{copies}{troubles}")
     files = current_files(table)
     for file in files[:FILES_IN_TEXT]:
         holders = live_holders(table, file.version)
@@ -79,7 +80,7 @@ def _word(node: Node) -> str:
 def _nodes_html(observed: Observed) -> str:
     chips = "".join(
         f"<tr><th scope='row'>{escape(node.name)}</th><td class='{'up' if node.state == 'running' else 'down'}'>"
-        f"{SIGNS.get(node.state, '○')} {escape(_word(node))}</td><td>{escape(', '.join(node.troubles))}</td>"
+        f"{SIGNS[node.state]} {escape(_word(node))}</td><td>{escape(', '.join(node.troubles))}</td>"
         f"<td>{node.replicas if node.name.startswith('keeper-') else ''}</td></tr>"
         for node in observed.nodes()
     )

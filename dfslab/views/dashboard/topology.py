@@ -9,7 +9,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from dfslab.core.faults import CLIENT, MASTER
+from dfslab.core.nodes import CLIENT, MASTER
 from dfslab.core.pretty import shortened
 from dfslab.views.dashboard.observed import Node, Observed
 from dfslab.views.transfers import Transfer
@@ -56,7 +56,6 @@ def nodes_shown(observed: Observed) -> list[dict[str, Any]]:
     """
     nodes = observed.nodes()
     client = Node(CLIENT, "running", "alive")
-    cut = _cut_from_master(observed)
     return [
         {
             "name": node.name,
@@ -65,7 +64,7 @@ def nodes_shown(observed: Observed) -> list[dict[str, Any]]:
             "word": word_of(node),
             "troubles": list(node.troubles),
             "replicas": node.replicas,
-            "cut": node.name in cut or "heartbeats dropped" in node.troubles,
+            "cut": _is_unheard(observed, node),
         }
         for node in [nodes[0], client, *nodes[1:]]
     ]
@@ -86,15 +85,10 @@ def word_of(node: Node) -> str:
     return node.state
 
 
-def _cut_from_master(observed: Observed) -> dict[str, None]:
-    """Return the nodes whose messages do not reach the master."""
-    cut: dict[str, None] = {}
-    for a, b, one_way in observed.cuts():
-        if MASTER in b:
-            cut.update(dict.fromkeys(a))
-        if MASTER in a and not one_way:
-            cut.update(dict.fromkeys(b))
-    return cut
+def _is_unheard(observed: Observed, node: Node) -> bool:
+    """Return True when what a node says does not reach the master though it may say something."""
+    cut = any(period.lasts and period.cuts_off(node.name, MASTER) for period in observed.periods)
+    return cut or "heartbeats dropped" in node.troubles
 
 
 def flows_shown(observed: Observed, now: float) -> list[dict[str, str]]:

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from dfslab.core.faults import PARTITIONED, FaultPeriod, fault_periods, lasting_by_node
+from dfslab.core.fault_periods import FaultPeriod, fault_periods, lasting_by_node
+from dfslab.core.faults import PARTITIONED
 from dfslab.core.history import Table
 from dfslab.core.nodes import CLIENT, MASTER, is_keeper
 from dfslab.core.pretty import count_text
