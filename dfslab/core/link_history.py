@@ -59,10 +59,5 @@ class LinkHistory:
         return table
 
 
-def links_at(events: Iterable[TraceEvent], setup: Setup, time_s: float) -> LinkTable:
-    """Return the links in force at a moment of a trace; `LinkHistory` answers for many moments."""
-    return LinkHistory(events, setup).at(time_s)
-
-
 def _link_of(detail: Any) -> Link:
     return Link(**{name: detail[name] for name in LINK_FIELDS if detail.get(name) is not None})

@@ -103,7 +103,7 @@ class _Reader:
         if trace is None:
             self._line = 1
             raise self._refused("", "the file is empty, or was cut short in its first line")
-        return SavedTrace(setup, trace, now_s, self._is_short(trace, promised) or torn)
+        return SavedTrace(setup, trace, now_s, self._is_short(promised) or torn)
 
     def _refused(self, field: str, reason: str) -> TraceUnreadable:
         return TraceUnreadable(path=self._path, line=self._line, field=field, reason=reason)
@@ -166,7 +166,7 @@ class _Reader:
             field = "version" if event.kind is Kind.FILE_RENAMED else "peer"
             raise self._refused(field, f"no earlier line brought {getattr(event, field)!r}") from None
 
-    def _is_short(self, trace: Trace, promised: int | None) -> bool:
+    def _is_short(self, promised: int | None) -> bool:
         follow = self._line - 1
         if promised is None or follow == promised:
             return False

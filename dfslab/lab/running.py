@@ -36,7 +36,7 @@ class Running:
 
     def __init__(self, plan: Plan) -> None:
         self.name = plan.name
-        self._options, self._seed, self.setup = plan.options, plan.seed, plan.setup
+        self._options, self.setup = plan.options, plan.setup
         self._is_temporary = plan.root is None
         self._closing = self._closed = False
         self._close_lock = threading.Lock()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dfslab.core.link_history import LinkHistory, links_at
+from dfslab.core.link_history import LinkHistory
 from dfslab.core.links import Link, Path
 from dfslab.core.setup import Setup
 from dfslab.core.trace import Kind, TraceEvent, Tracer
@@ -29,7 +29,7 @@ class Lines:
 
 
 def test_at_the_start_every_keeper_has_the_link_of_the_setup_and_nobody_else() -> None:
-    table = links_at([], SETUP, 0.0)
+    table = LinkHistory([], SETUP).at(0.0)
 
     assert [table.link(node) for node in ("keeper-1", "keeper-2", "master", "client")] == [TWENTY] * 2 + [Link()] * 2
 
@@ -62,10 +62,10 @@ def test_a_keeper_that_joined_later_has_the_link_of_the_setup() -> None:
     lines = Lines()
     lines.registers(1.0, "keeper-3")
 
-    assert links_at(lines.events, SETUP, 2.0).link("keeper-3") == TWENTY
+    assert LinkHistory(lines.events, SETUP).at(2.0).link("keeper-3") == TWENTY
 
 
 def test_other_faults_change_no_link() -> None:
     event = Tracer("lab", "1").event(Kind.FAULT, 1.0, peer="keeper-1", action="kill")
 
-    assert links_at([event], SETUP, 2.0).link("keeper-1") == TWENTY
+    assert LinkHistory([event], SETUP).at(2.0).link("keeper-1") == TWENTY
