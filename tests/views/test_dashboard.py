@@ -330,6 +330,9 @@ def test_a_dashboard_that_was_ended_says_why_lets_nothing_be_clicked_and_has_no_
     stage.dashboard.end("This cluster is closed.")
 
     assert "This cluster is closed." in stage.shows("error").text
+    still = stage.dashboard.snapshot()
+    assert "This cluster is closed." in still._repr_html_(), "also in a notebook that is saved from here on"
+    assert repr(still).startswith("This cluster is closed.\n")
     assert "keeper-1" in stage.shows("lookup").text
     buttons = [one for one in descendants(stage.dashboard) if isinstance(one, ipywidgets.Button)]
     assert len(buttons) > 15
@@ -406,7 +409,7 @@ def test_without_widgets_there_are_html_and_text(stage: Stage) -> None:
     assert "script" not in page.tags
     assert ["keeper-3", "‖ paused, not noticed yet", "", "1"] in page.rows
     assert bundle["text/plain"] == repr(stage.dashboard)
-    assert "keeper-3   paused, not noticed yet, 1 copies" in repr(stage.dashboard)
+    assert "keeper-3   paused, not noticed yet, 1 copy" in repr(stage.dashboard)
     assert "✓ a.mp4 (1 MB): 3 of 3 live copies, on keeper-1, keeper-2, keeper-3" in repr(stage.dashboard)
 
 

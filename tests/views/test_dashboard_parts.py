@@ -436,3 +436,13 @@ def test_the_text_of_many_files_is_short() -> None:
 
     assert len(lines) == 1 + 2 + FILES_IN_TEXT + 1
     assert lines[-1].strip() == "and 30 more files"
+
+
+def test_one_copy_is_no_copies() -> None:
+    story = Story(["keeper-1", "keeper-2"])
+    story.commit("a.mp4", "v1", "keeper-1")
+
+    text = still_text(observed(story), 1.0)
+
+    assert "keeper-1   alive, 1 copy\n" in text
+    assert "keeper-2   alive, 0 copies\n" in text

@@ -69,7 +69,7 @@ class Dashboard(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets is not typ
         with self._looking:
             observed, now, at = self._moment()
             moment = now if at is None else at
-            return Still(still_html(observed, moment), still_text(observed, moment))
+            return Still(still_html(observed, moment, self._ended), still_text(observed, moment, self._ended))
 
     # -- looking ----------------------------------------------------------------------------------
 

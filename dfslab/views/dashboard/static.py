@@ -10,7 +10,7 @@ from dfslab.views.dashboard.chart import WIDTH
 from dfslab.views.dashboard.drawing import topology_svg
 from dfslab.views.dashboard.lookup import Filter, lookup_html
 from dfslab.views.dashboard.observed import Node, Observed
-from dfslab.views.dashboard.parts import feed_html, summary_html, transfers_html
+from dfslab.views.dashboard.parts import feed_html, notice_html, summary_html, transfers_html
 from dfslab.views.dashboard.throughput import throughput_html
 from dfslab.views.dashboard.timeline import timeline_html
 from dfslab.views.dashboard.topology import asset, nodes_shown, word_of
@@ -33,8 +33,8 @@ class Still:
         return self._text
 
 
-def still_html(observed: Observed, now: float) -> str:
-    """Return the moment as one piece of HTML that needs nothing else."""
+def still_html(observed: Observed, now: float, notice: str = "") -> str:
+    """Return the moment as one piece of HTML that needs nothing else, below what must not be overlooked."""
     sections = [
         ("topology", f"<div style='max-width:{WIDTH}px'>{topology_svg(nodes_shown(observed))}</div>"),
         ("nodes", _nodes_html(observed)),
@@ -45,17 +45,18 @@ def still_html(observed: Observed, now: float) -> str:
         ("what happened", f"<div style='max-height:220px;overflow:auto'>{feed_html(observed)}</div>"),
     ]
     body = "".join(f"<section><h4>{title}</h4>{html}</section>" for title, html in sections)
-    return f"<div class='dfs-static'><style>{asset('look.css')}</style>{summary_html(observed, _at(now))}{body}</div>"
+    head = notice_html(notice, kind="ended") + summary_html(observed, _at(now))
+    return f"<div class='dfs-static'><style>{asset('look.css')}</style>{head}{body}</div>"
 
 
-def still_text(observed: Observed, now: float) -> str:
-    """Return the moment as lines of text."""
+def still_text(observed: Observed, now: float, notice: str = "") -> str:
+    """Return the moment as lines of text, below what must not be overlooked."""
     table, goal = observed.table, observed.setup.options.replicas
-    lines = [f"dfslab cluster {observed.setup.name} {_at(now)}"]
+    lines = [notice] if notice else []
+    lines += [f"dfslab cluster {observed.setup.name} {_at(now)}"]
     for node in observed.nodes():
         troubles = "".join(f", {what}" for what in node.troubles)
-        copies = f", {node.replicas} copies" if is_keeper(node.name) else ""
-        lines.append(f"  {SIGNS[node.state]} {node.name:<10} {_word(node)}{copies}{troubles}")
+        lines.append(f"  {SIGNS[node.state]} {node.name:<10} {_word(node)}{_copies(node)}{troubles}")
     files = current_files(table)
     for file in files[:FILES_IN_TEXT]:
         holders = live_holders(table, file.version)
@@ -67,6 +68,12 @@ def still_text(observed: Observed, now: float) -> str:
     if len(files) > FILES_IN_TEXT:
         lines.append(f"  and {len(files) - FILES_IN_TEXT} more files")
     return "\n".join(lines)
+
+
+def _copies(node: Node) -> str:
+    if not is_keeper(node.name):
+        return ""
+    return f", {node.replicas} {'copy' if node.replicas == 1 else 'copies'}"
 
 
 def _at(now: float) -> str:
@@ -81,7 +88,7 @@ def _nodes_html(observed: Observed) -> str:
     chips = "".join(
         f"<tr><th scope='row'>{escape(node.name)}</th><td class='{'up' if node.state == 'running' else 'down'}'>"
         f"{SIGNS[node.state]} {escape(_word(node))}</td><td>{escape(', '.join(node.troubles))}</td>"
-        f"<td>{node.replicas if node.name.startswith('keeper-') else ''}</td></tr>"
+        f"<td>{node.replicas if is_keeper(node.name) else ''}</td></tr>"
         for node in observed.nodes()
     )
     heads = "".join(f"<th scope='col'>{head}</th>" for head in ("node", "state", "faults", "copies"))
