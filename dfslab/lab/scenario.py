@@ -118,5 +118,5 @@ class Scenario(Sequence[Step]):
         return f"<table><tr><th>time</th><th>action</th></tr>{rows}</table>"
 
 
-def _refused(path: object, reason: str) -> InvalidOption:
-    return InvalidOption(option="path", value=repr(os.fspath(path)), reason=reason)  # type: ignore[call-overload]
+def _refused(path: str | os.PathLike[str], reason: str) -> InvalidOption:
+    return InvalidOption(option="path", value=repr(os.fspath(path)), reason=reason)

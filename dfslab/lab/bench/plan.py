@@ -26,6 +26,7 @@ class Setting(Protocol):
         """Return its columns."""
 
 
+R = TypeVar("R")
 T = TypeVar("T")
 S = TypeVar("S", bound=Setting)
 
@@ -33,7 +34,7 @@ MB = 1_000_000
 UPLOAD_TIMEOUT_S = 120.0
 
 
-def several(option: str, values: Sequence[T], check: Callable[[str, T], T]) -> tuple[T, ...]:
+def several(option: str, values: Sequence[T], check: Callable[[str, T], R]) -> tuple[R, ...]:
     """Return values to compare, each checked; raise InvalidOption when it is no sequence or an empty one."""
     if isinstance(values, str | bytes) or not isinstance(values, Sequence) or not values:
         raise InvalidOption(option=option, value=repr(values), reason="it must be a sequence with at least one value")
@@ -71,7 +72,7 @@ def one_of(*known: str) -> Callable[[str, str], str]:
 
 def links(option: str, values: Sequence[Link | None]) -> tuple[Link, ...]:
     """Return links to compare."""
-    return several(option, values, check_link)  # type: ignore[arg-type]  # None becomes a link
+    return several(option, values, check_link)
 
 
 def check_whole(option: str, value: int) -> int:

@@ -107,7 +107,7 @@ def upload(
             plan.links("clients", clients),
         )
     ]
-    options = Options(replicas=replicas, repair=plan.one_of("eager", "scan")("repair", repair))  # type: ignore[arg-type]
+    options = Options(replicas=replicas, repair=repair)  # type: ignore[arg-type]  # checked by Options
     order = plan.in_fair_order(settings, repeats, seed)
     with plan.cluster_of_its_own("upload", n=replicas, replicas=replicas, repair=repair, seed=seed) as cluster:
         _upload(cluster, settings[0], options, seed)  # the first one imports what it needs
