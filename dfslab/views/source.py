@@ -60,12 +60,20 @@ class Source:
         return replace(self, events=lambda: _until(self.events(), time_s), table=table, now=lambda: time_s, since=None)
 
     def history(self) -> tuple[Table, Sequence[TraceEvent]]:
-        """Return the events and the table before the first of them, also when old events fall out meanwhile."""
+        """Return the table before the first event that is kept, and the events."""
+        _, base, events = self.kept()
+        return base, events
+
+    def kept(self) -> tuple[int, Table, Sequence[TraceEvent]]:
+        """Return how many events there have been, the table before those that are kept, and these.
+
+        They belong together also when old events fall out meanwhile.
+        """
         while True:
-            events = self.events()
+            count, events = self.news(0)
             base = self.table(-math.inf)
-            if self.events()[:1] == events[:1]:
-                return base, events
+            if list(self.events()[:1]) == list(events[:1]):
+                return count, base, events
 
 
 def _until(events: Sequence[TraceEvent], time_s: float) -> Sequence[TraceEvent]:

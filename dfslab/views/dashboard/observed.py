@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -82,11 +81,7 @@ class Observed:
     @classmethod
     def of(cls, source: Source) -> tuple[int, Observed]:
         """Return how many events there have been, and what was observed by them."""
-        while True:
-            seen, events = source.news(0)
-            base = source.table(-math.inf)
-            if source.events()[:1] == list(events[:1]):
-                break
+        seen, base, events = source.kept()
         observed = cls(base, source.setup, events[0].time_s if events else 0.0)
         observed.extend(events)
         return seen, observed
