@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dfslab.core.blocks import Chunk, split_into_chunks
+from dfslab.core.blocks import MAX_CHUNK_BYTES, Chunk, split_into_chunks
 from dfslab.core.policies.chunk_scheduler import ChunkScheduler, InFlight
 
 MAX_FAILURES_PER_KEEPER = 3
+WORTH_ASKING_S = 0.008
+"""A request costs about half a millisecond beside its bytes: who serves a chunk sooner than this is asked for more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Download:
     """
 
     def __init__(self, size: int, block_size: int, holders: Sequence[str], scheduler: ChunkScheduler) -> None:
+        self._size = size
         self.chunks = split_into_chunks(size, block_size, len(holders))
         self.requests: list[Fetched] = []
         self._scheduler = scheduler
@@ -56,7 +59,7 @@ class Download:
     @property
     def finished(self) -> bool:
         """True when every chunk is whole."""
-        return len(self._done) == len(self.chunks)
+        return self.done_bytes == self._size
 
     @property
     def stuck(self) -> bool:
@@ -77,16 +80,31 @@ class Download:
         """Give an idle keeper a chunk to serve, or None when there is nothing for it at the moment."""
         if self.finished or keeper in self._lost:
             return None
+        self._join_small_chunks()
         mean_s = self._spent_s / len(self._done) if self._done else None
         chunk = self._scheduler.next_chunk(keeper, list(self._waiting.values()), self._in_flight, mean_s, now)
-        if chunk is None or chunk.index in self._done:
+        if chunk is None:
             return None
-        self._waiting.pop(chunk.index, None)
         flight = self._in_flight.get(chunk.index)
+        if chunk.index not in self._waiting and flight is None:
+            return None  # it is there, or part of another one by now
+        chunk = self._waiting.pop(chunk.index, chunk)
         keepers = (*flight.keepers, keeper) if flight else (keeper,)
         self._in_flight[chunk.index] = InFlight(chunk, keepers, flight.since_s if flight else now)
         self._started[keeper, chunk.index] = now
         return chunk
+
+    def _join_small_chunks(self) -> None:
+        """Where the next chunks pass faster than it is worth to ask for them, make one of them."""
+        if not self._spent_s or not self._waiting:
+            return
+        most = min(MAX_CHUNK_BYTES, WORTH_ASKING_S * self.done_bytes / self._spent_s)
+        first = next(iter(self._waiting.values()))
+        index, length = first.index + 1, first.length
+        while (one := self._waiting.get(index)) is not None and length + one.length <= most:
+            del self._waiting[index]
+            index, length = index + 1, length + one.length
+        self._waiting[first.index] = replace(first, length=length)
 
     def is_done(self, chunk: Chunk) -> bool:
         """Return True when the chunk is whole, so that a second copy of it is of no use any more."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dfslab.core.blocks import Chunk
-from dfslab.core.download import MAX_FAILURES_PER_KEEPER, Download, Fetched
+from dfslab.core.download import MAX_FAILURES_PER_KEEPER, WORTH_ASKING_S, Download, Fetched
 from dfslab.core.policies.chunk_scheduler import ChunkScheduler, InFlight, WorkStealing
 
 BLOCK = 100
@@ -194,6 +194,51 @@ def test_a_hedged_chunk_that_fails_twice_is_fetched_again() -> None:
     d.failed("b", chunk, "reset", 0.7, fatal=False)
 
     assert d.next_chunk("a", 0.8) == chunk
+
+
+def test_chunks_that_pass_faster_than_it_is_worth_to_ask_for_them_are_asked_for_together() -> None:
+    """A plain network pays for no small chunk at the end, a slow link has them."""
+    d = download(8, "a", "b")
+    first, slow = take(d, "a", 0.0), take(d, "b", 0.0)
+    d.arrived("a", first, WORTH_ASKING_S / 3)
+
+    second = take(d, "a", 1.0)
+
+    assert second == Chunk(2, 2 * BLOCK, 3 * BLOCK)
+    assert d.failed("a", second, "reset", 1.1, fatal=False).outcome == "failed"
+    assert take(d, "a", 1.2) == second
+    d.arrived("a", second, 1.2 + 10 * WORTH_ASKING_S)
+    assert take(d, "a", 2.0) == Chunk(5, 5 * BLOCK, BLOCK)
+    assert d.done_bytes == 4 * BLOCK
+    assert not d.finished
+    d.arrived("b", slow, 2.0)
+
+
+class FromTheFirstSight:
+    """A scheduler of somebody's own that goes by the chunks that it saw first."""
+
+    seen: tuple[Chunk, ...] = ()
+
+    def next_chunk(
+        self, keeper: str, waiting: Sequence[Chunk], in_flight: object, chunk_s: object, now: float
+    ) -> Chunk | None:
+        self.seen = self.seen or tuple(waiting)
+        first, *rest = self.seen
+        self.seen = (*rest, first)
+        return first
+
+
+def test_a_scheduler_that_names_a_chunk_as_it_was_gets_what_it_is_now_and_each_byte_once() -> None:
+    d = download(8, "a", "b", scheduler=FromTheFirstSight())
+    got = []
+    for step in range(20):
+        chunk = d.next_chunk("a", step)
+        if chunk is not None:
+            got.append(chunk)
+            d.arrived("a", chunk, step + WORTH_ASKING_S / 3)
+
+    assert [(chunk.offset, chunk.length) for chunk in got] == [(0, 100), (100, 300), (400, 399)]
+    assert d.finished
 
 
 class Stubborn:
