@@ -186,6 +186,18 @@ def test_runs_that_were_saved_are_loaded_as_they_were(ending: str, tmp_path: Pat
     pd.testing.assert_frame_equal(loaded, runs)
 
 
+def test_runs_that_can_not_be_saved_leave_what_was_there(tmp_path: Path) -> None:
+    path = some_runs().save(tmp_path / "runs.parquet")
+    mixed = some_runs()
+    mixed["more"] = [1, "two", b"three"]  # a column that Parquet can't hold
+
+    with pytest.raises(ValueError):
+        mixed.save(path)
+
+    assert list(tmp_path.iterdir()) == [path]
+    assert len(bench.load(path)) == 3
+
+
 def test_a_selection_of_runs_can_still_be_drawn_and_saved() -> None:
     runs = some_runs()
 

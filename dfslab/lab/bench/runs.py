@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from dfslab.client.target import expand
-from dfslab.core.errors import InvalidOption, SourceUnreadable, TargetUnwritable
+from dfslab.core.errors import InvalidOption, SourceUnreadable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,14 +118,14 @@ class Runs(pd.DataFrame):
             The name has another ending.
         TargetUnwritable
         """
+        from dfslab.views.writing import whole_file
+
         target = _checked_path(path)
-        try:
+        with whole_file(target) as temporary:
             if target.suffix == ".csv":
-                self.to_csv(target, index=False)
+                self.to_csv(temporary, index=False)
             else:
-                self.to_parquet(target, index=False)
-        except OSError as error:
-            raise TargetUnwritable.because(target, error) from None
+                self.to_parquet(temporary, index=False)
         return target
 
 
