@@ -189,7 +189,7 @@ def test_runs_that_were_saved_are_loaded_as_they_were(ending: str, tmp_path: Pat
 def test_runs_that_can_not_be_saved_leave_what_was_there(tmp_path: Path) -> None:
     path = some_runs().save(tmp_path / "runs.parquet")
     mixed = some_runs()
-    mixed["more"] = [1, "two", b"three"]  # a column that Parquet can't hold
+    mixed["more"] = pd.Series([1, "two", b"three"], dtype=object)  # a column that Parquet can't hold
 
     with pytest.raises(ValueError):
         mixed.save(path)
