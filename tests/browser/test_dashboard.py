@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from .conftest import Opener, keep
-from .jupyter import VOILAS_OWN, Visit
+from .jupyter import VOILAS_OWN, Visit, server, visit
+
+REPO = Path(__file__).resolve().parents[2]
+LABORATORY = "02_the_laboratory.ipynb"
 
 START = """
 import dfslab
@@ -123,6 +128,23 @@ def test_a_student_kills_a_keeper_while_a_cell_runs_sees_the_copies_return_and_l
     expect(running).to_have_count(0)
     keep(visited, f"dashboard-{ui}-closed")
     visited.check()
+
+
+def test_a_saved_notebook_that_nobody_trusts_shows_the_dashboard_as_it_was(browser: Browser, tmp_path: Path) -> None:
+    """As in a fresh clone: no widget may run there, and drawings are images, since SVG would leave its words only."""
+    shutil.copy(REPO / "notebooks" / LABORATORY, tmp_path)
+    with server("notebook", tmp_path) as running:
+        visited = visit(browser, running.url(LABORATORY))
+        page = visited.page
+        expect(page.get_by_text("Not Trusted")).to_be_visible()
+        drawings = page.locator(".dfs-static img")
+        for number in range(3):
+            drawings.nth(number).scroll_into_view_if_needed()
+            expect(drawings.nth(number)).to_be_visible()
+            assert drawings.nth(number).evaluate("image => image.naturalWidth") > 500
+        assert page.get_by_text("Error displaying widget").count() == 0
+        visited.check()
+        page.close()
 
 
 def test_it_works_in_voila(open_notebook: Opener) -> None:

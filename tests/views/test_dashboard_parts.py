@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
@@ -19,8 +21,8 @@ from dfslab.views.dashboard.observed import Observed
 from dfslab.views.dashboard.parts import FEED_SHOWN, feed_html, history_html, notice_html, summary_html, transfers_html
 from dfslab.views.dashboard.rates import BUCKET_S, Rates
 from dfslab.views.dashboard.static import FILES_IN_TEXT, still_html, still_text
-from dfslab.views.dashboard.throughput import throughput_html
-from dfslab.views.dashboard.timeline import timeline_html
+from dfslab.views.dashboard.throughput import throughput
+from dfslab.views.dashboard.timeline import timeline
 from dfslab.views.dashboard.told import TONES, tell
 from dfslab.views.dashboard.topology import flows_shown, nodes_shown
 from dfslab.views.sentences import _SENTENCES
@@ -143,13 +145,40 @@ def test_no_name_becomes_markup_anywhere() -> None:
         summary_html(seen, EVIL),
         transfers_html(seen),
         feed_html(seen),
-        timeline_html(seen, 9.0, None),
-        throughput_html(seen, 9.0, None),
+        timeline(seen, 9.0, None).html,
+        throughput(seen, 9.0, None).html,
         history_html([(EVIL, "failed", EVIL)]),
         notice_html(EVIL, kind="error"),
-        still_html(seen, 9.0),
+        IMAGE.sub("", still_html(seen, 9.0)),
+        *drawings(still_html(seen, 9.0)),
     ):
         assert "img" not in Page(html.replace("<style>", "<div>").replace("</style>", "</div>")).tags
+
+
+IMAGE = re.compile(r"<img alt='([^']*)' style='[^']*' src='data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)'>")
+
+
+def drawings(html: str) -> list[str]:
+    """Return the drawings that a still picture of the dashboard carries as images, each a document of its own."""
+    found = [base64.b64decode(data).decode() for _, data in IMAGE.findall(html)]
+    for drawing in found:
+        assert ElementTree.fromstring(drawing).tag == "{http://www.w3.org/2000/svg}svg"
+    return found
+
+
+def test_a_page_that_trusts_nobody_shows_the_drawings_too() -> None:
+    """Jupyter takes SVG out of a notebook that is not trusted, and leaves its words; images it leaves."""
+    html = still_html(observed(three_files()), 9.0)
+
+    topology, copies, moved = drawings(html)
+    assert "<svg" not in html
+    assert [re.split(r"\W", alt)[0] for alt, _ in IMAGE.findall(html)] == ["master", "Live", "Throughput"]
+    assert "keeper-1" in topology
+    assert "goal: 3 copies" in copies
+    assert "copies between keepers" in moved
+    assert "--dfs-ink" in topology
+    assert ".dfs-chart" in moved
+    assert ".dfs-chart" not in topology
 
 
 # -- transfers and feed --------------------------------------------------------------------------
@@ -288,10 +317,10 @@ def test_other_faults_are_named_and_a_cut_line_is_shown() -> None:
 
 def test_the_timeline_shows_few_files_by_name_and_many_as_a_spread() -> None:
     story = three_files()
-    few = timeline_html(observed(story), 10.0, None)
+    few = timeline(observed(story), 10.0, None).html
     for number in range(9):
         story.commit(f"{number}.mp4", f"w{number}", "keeper-1")
-    many = timeline_html(observed(story), 10.0, None)
+    many = timeline(observed(story), 10.0, None).html
 
     assert [name in few for name in ("a.mp4", "b.mp4", "c.mp4", "goal: 3 copies")] == [True] * 4
     assert [name in many for name in ("most of 12 files", "median", "fewest")] == [True] * 3
@@ -303,7 +332,7 @@ def test_the_timeline_begins_with_the_value_that_a_line_had_before() -> None:
     story = three_files()
     story.at(100.0).dies("keeper-1")
 
-    html = timeline_html(observed(story), 110.0, 20.0)
+    html = timeline(observed(story), 110.0, 20.0).html
 
     left = [path.split("H")[0] for path in re.findall(r"class='line l\d' d='(.*?)'", html) if path.startswith("M")]
     assert left
@@ -311,7 +340,7 @@ def test_the_timeline_begins_with_the_value_that_a_line_had_before() -> None:
 
 
 def test_an_empty_timeline_says_that_there_are_no_files() -> None:
-    assert "no files yet" in timeline_html(observed(Story()), 0.0, 60.0)
+    assert "no files yet" in timeline(observed(Story()), 0.0, 60.0).html
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.one_of(st.just(math.nan), st.floats(0, 5))), max_size=60).map(sorted))
@@ -355,7 +384,7 @@ def test_bands_have_labels_that_do_not_run_into_each_other() -> None:
 def test_a_chart_fits_its_box() -> None:
     story = three_files()
     story.at(5.0).fault("kill", "keeper-1")
-    html = throughput_html(observed(story), 20.0, 60.0)
+    html = throughput(observed(story), 20.0, 60.0).html
 
     assert f"viewBox='0 0 {WIDTH} {HEIGHT}'" in html
     assert "throughput (MB/s)" in html

@@ -209,6 +209,30 @@ def lanes_of(found: Iterable[Band]) -> int:
     return max((band.lane + 1 for band in found), default=0)
 
 
+@dataclass(frozen=True)
+class Chart:
+    """A whole chart.
+
+    Attributes
+    ----------
+    picture : str
+        An SVG element, `WIDTH` by `HEIGHT`.
+    entries : tuple of (str, str)
+        A line's class and its name.
+    said : str
+        What is drawn, in a sentence.
+    """
+
+    picture: str
+    entries: tuple[tuple[str, str], ...]
+    said: str
+
+    @property
+    def html(self) -> str:
+        """The picture with its legend below."""
+        return self.picture + legend(self.entries)
+
+
 def legend(entries: Iterable[tuple[str, str]]) -> str:
     """Return a line of what the lines are: pairs of a line's class and its name."""
     items = "".join(

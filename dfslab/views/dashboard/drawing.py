@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from dfslab.core.nodes import CLIENT, MASTER, short_name
+from dfslab.views.dashboard.stills import image, sized
 
 WIDTH, HEIGHT = 640, 420
 FEW = 12
@@ -18,6 +19,12 @@ GLYPHS = {
     "decommissioned": "M-.45 0 H.45",
 }
 """In a circle of radius 1: a state has a shape, not only a colour."""
+
+
+def topology_image(nodes: Sequence[Mapping[str, Any]]) -> str:
+    """Return the drawing as an image; see `topology_svg`."""
+    said = "; ".join(f"{node['name']} {node['word']}".strip() for node in nodes)
+    return image(sized(topology_svg(nodes), WIDTH, HEIGHT), WIDTH, HEIGHT, "topology", said)
 
 
 def topology_svg(nodes: Sequence[Mapping[str, Any]]) -> str:

@@ -6,13 +6,13 @@ from html import escape
 
 from dfslab.core.nodes import is_keeper
 from dfslab.core.pretty import size_text
-from dfslab.views.dashboard.chart import WIDTH
-from dfslab.views.dashboard.drawing import topology_svg
+from dfslab.views.dashboard.drawing import topology_image
 from dfslab.views.dashboard.lookup import Filter, lookup_html
 from dfslab.views.dashboard.observed import Node, Observed
 from dfslab.views.dashboard.parts import feed_html, notice_html, summary_html, transfers_html
-from dfslab.views.dashboard.throughput import throughput_html
-from dfslab.views.dashboard.timeline import timeline_html
+from dfslab.views.dashboard.stills import chart_image
+from dfslab.views.dashboard.throughput import throughput
+from dfslab.views.dashboard.timeline import timeline
 from dfslab.views.dashboard.topology import asset, nodes_shown, word_of
 from dfslab.views.html import SIGNS
 from dfslab.views.snapshot import current_files, live_holders
@@ -36,11 +36,11 @@ class Still:
 def still_html(observed: Observed, now: float, notice: str = "") -> str:
     """Return the moment as one piece of HTML that needs nothing else, below what must not be overlooked."""
     sections = [
-        ("topology", f"<div style='max-width:{WIDTH}px'>{topology_svg(nodes_shown(observed))}</div>"),
+        ("topology", topology_image(nodes_shown(observed))),
         ("nodes", _nodes_html(observed)),
         ("lookup table", lookup_html(observed, Filter())),
-        ("live copies", f"<div style='max-width:{WIDTH}px'>{timeline_html(observed, now, None)}</div>"),
-        ("throughput", f"<div style='max-width:{WIDTH}px'>{throughput_html(observed, now, None)}</div>"),
+        ("live copies", chart_image(timeline(observed, now, None))),
+        ("throughput", chart_image(throughput(observed, now, None))),
         ("transfers", transfers_html(observed)),
         ("what happened", f"<div style='max-height:220px;overflow:auto'>{feed_html(observed)}</div>"),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dfslab.views.dashboard.chart import Frame, bands, draw_bands, lanes_of, legend, svg, ticks, window
+from dfslab.views.dashboard.chart import Chart, Frame, bands, draw_bands, lanes_of, svg, ticks, window
 from dfslab.views.dashboard.observed import Observed
 
 COLUMNS = 240
@@ -10,7 +10,7 @@ NAMES = {"upload": "uploads", "download": "downloads", "copy": "copies between k
 LEAST_TOP_MB_S = 1.0
 
 
-def throughput_html(observed: Observed, now: float, seconds: float | None) -> str:
+def throughput(observed: Observed, now: float, seconds: float | None) -> Chart:
     """Return the chart up to `now` over the last `seconds` (None: from the start)."""
     start_s, end_s = window(now, seconds)
     times, rates = observed.rates.between(start_s, now, COLUMNS)
@@ -22,7 +22,7 @@ def throughput_html(observed: Observed, now: float, seconds: float | None) -> st
         inside += f"<path class='line {kind}' d='{_line(frame, times, values, now)}'/>"
     said = "Throughput over time: " + ", ".join(f"{NAMES[kind]} up to {max(v):.3g} MB/s" for kind, v in rates.items())
     picture = svg(frame, "throughput", "MB/s", ticks(0.0, frame.most, 4), inside, said)
-    return picture + legend((kind, name) for kind, name in NAMES.items())
+    return Chart(picture, tuple(NAMES.items()), said)
 
 
 def _line(frame: Frame, times: list[float], values: list[float], now: float) -> str:

@@ -12,11 +12,11 @@ from dfslab.views.dashboard.chart import (
     LEFT,
     RIGHT,
     WIDTH,
+    Chart,
     Frame,
     bands,
     draw_bands,
     lanes_of,
-    legend,
     steps,
     svg,
     window,
@@ -28,7 +28,7 @@ APART = 0.07
 """Lines of several files are drawn so many copies apart, so that none hides another."""
 
 
-def timeline_html(observed: Observed, now: float, seconds: float | None) -> str:
+def timeline(observed: Observed, now: float, seconds: float | None) -> Chart:
     """Return the chart up to `now` over the last `seconds` (None: from the start).
 
     Up to five files get a line each; of more, the fewest, the median and the most are drawn.
@@ -45,8 +45,9 @@ def timeline_html(observed: Observed, now: float, seconds: float | None) -> str:
     nothing = "" if lines else f"<text class='say' x='{WIDTH / 2:.0f}' y='95' text-anchor='middle'>no files yet</text>"
     inside = draw_bands(frame, found) + goal_line + drawn + nothing
     marks = [float(mark) for mark in range(int(most) + 1)]
-    picture = svg(frame, "live copies", "number", marks, inside, _said(lines, goal))
-    return picture + legend([*names, ("goal", f"goal: {goal} copies")])
+    said = _said(lines, goal)
+    picture = svg(frame, "live copies", "number", marks, inside, said)
+    return Chart(picture, (*names, ("goal", f"goal: {goal} copies")), said)
 
 
 def _is_there(line: CopiesOfFile, start_s: float) -> bool:

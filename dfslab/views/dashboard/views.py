@@ -12,8 +12,8 @@ from dfslab.views.dashboard.lookup import ALL, DEAD, SHORT, Filter, lookup_html
 from dfslab.views.dashboard.observed import Observed
 from dfslab.views.dashboard.parts import feed_html, summary_html, transfers_html
 from dfslab.views.dashboard.slider import TimeSlider, marks_shown
-from dfslab.views.dashboard.throughput import throughput_html
-from dfslab.views.dashboard.timeline import timeline_html
+from dfslab.views.dashboard.throughput import throughput
+from dfslab.views.dashboard.timeline import timeline
 from dfslab.views.dashboard.topology import Topology, flows_shown, nodes_shown
 
 SLOW_S = 0.9
@@ -79,8 +79,8 @@ class Views:
         if at_once or time.monotonic() - self._slow_at >= SLOW_S:
             self._slow_at = time.monotonic()
             self._show_tables(observed, moment, version)
-            self.timeline.value = timeline_html(observed, moment, self.window.value)
-            self.throughput.value = throughput_html(observed, moment, self.window.value)
+            self.timeline.value = timeline(observed, moment, self.window.value).html
+            self.throughput.value = throughput(observed, moment, self.window.value).html
 
     def _show_tables(self, observed: Observed, moment: float, version: Hashable) -> None:
         moving = tuple((row.transfer, row.done_bytes) for row in observed.moving(moment) if row.state == "running")
