@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import time
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
@@ -44,10 +45,7 @@ def main() -> None:
     source = long_source()
     plots = Plots(source)
     seconds(plots, "throughput")  # the first picture loads fonts
-    figures = [
-        Figure(picture, repeat(RUNS, lambda picture=picture: seconds(plots, picture)), "s", LIMIT_S)  # type: ignore[misc]
-        for picture in PICTURES
-    ]
+    figures = [Figure(picture, repeat(RUNS, partial(seconds, plots, picture)), "s", LIMIT_S) for picture in PICTURES]
     show(f"Pictures of {len(source.events()):,} events", figures)
 
 

@@ -427,6 +427,7 @@ def test_in_safe_mode_an_upload_that_nobody_who_is_back_can_take_is_to_be_asked_
 
     assert world.begin("b.mp4", exclude=["keeper-1"]) == [Refused(world.request, MasterStarting)]
     assert world.begin("c.mp4", size=101) == [Refused(world.request, MasterStarting)]
+    assert world.begin("e.mp4", ack_replicas=2) == [Refused(world.request, MasterStarting)]
 
     world.register("keeper-2")
     assert value_of(world.begin("b.mp4", exclude=["keeper-1"])).keeper == "keeper-2"

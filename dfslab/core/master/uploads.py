@@ -96,17 +96,15 @@ def _info_of(state: MasterState, upload: Upload) -> FileInfo:
 
 def _choose_keeper(state: MasterState, event: BeginUpload) -> Keeper:
     alive = state.alive()
-    if state.safe_until is not None and len(alive) < event.ack_replicas:
-        raise MasterStarting
+    loads = [
+        load_of(state, keeper) for keeper in alive if keeper.id not in event.exclude and keeper.free_bytes >= event.size
+    ]
+    if state.safe_until is not None and (len(alive) < event.ack_replicas or not loads):
+        raise MasterStarting  # those who have not reported yet may take it
     if not alive:
         raise NoLiveKeepers(tried=event.exclude)
     if len(alive) < event.ack_replicas:
         raise NotEnoughKeepers(wanted=event.ack_replicas, live=len(alive))
-    loads = [
-        load_of(state, keeper) for keeper in alive if keeper.id not in event.exclude and keeper.free_bytes >= event.size
-    ]
-    if not loads and state.safe_until is not None:
-        raise MasterStarting  # those who have not reported yet may take it
     if not loads:
         raise NoLiveKeepers(tried=event.exclude)
     return place(state, loads, event.size)
