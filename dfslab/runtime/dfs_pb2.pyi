@@ -27,7 +27,7 @@ class StoredReplica(_message.Message):
     def __init__(self, version: _Optional[str] = ..., size: _Optional[int] = ..., digest: _Optional[int] = ..., path: _Optional[str] = ...) -> None: ...
 
 class RegisterRequest(_message.Message):
-    __slots__ = ("keeper", "boot", "address", "data_address", "directory", "free_bytes", "report", "sequence")
+    __slots__ = ("keeper", "boot", "address", "data_address", "directory", "free_bytes", "report", "sequence", "cluster", "incarnation")
     KEEPER_FIELD_NUMBER: _ClassVar[int]
     BOOT_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,8 @@ class RegisterRequest(_message.Message):
     FREE_BYTES_FIELD_NUMBER: _ClassVar[int]
     REPORT_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    INCARNATION_FIELD_NUMBER: _ClassVar[int]
     keeper: str
     boot: str
     address: Address
@@ -44,17 +46,27 @@ class RegisterRequest(_message.Message):
     free_bytes: int
     report: _containers.RepeatedCompositeFieldContainer[StoredReplica]
     sequence: int
-    def __init__(self, keeper: _Optional[str] = ..., boot: _Optional[str] = ..., address: _Optional[_Union[Address, _Mapping]] = ..., data_address: _Optional[_Union[Address, _Mapping]] = ..., directory: _Optional[str] = ..., free_bytes: _Optional[int] = ..., report: _Optional[_Iterable[_Union[StoredReplica, _Mapping]]] = ..., sequence: _Optional[int] = ...) -> None: ...
+    cluster: str
+    incarnation: int
+    def __init__(self, keeper: _Optional[str] = ..., boot: _Optional[str] = ..., address: _Optional[_Union[Address, _Mapping]] = ..., data_address: _Optional[_Union[Address, _Mapping]] = ..., directory: _Optional[str] = ..., free_bytes: _Optional[int] = ..., report: _Optional[_Iterable[_Union[StoredReplica, _Mapping]]] = ..., sequence: _Optional[int] = ..., cluster: _Optional[str] = ..., incarnation: _Optional[int] = ...) -> None: ...
 
 class RegisterReply(_message.Message):
-    __slots__ = ("incarnation", "heartbeat_interval_s", "heartbeat_timeout_s")
+    __slots__ = ("incarnation", "heartbeat_interval_s", "heartbeat_timeout_s", "cluster", "master_time_s", "scrub_interval_s", "scrub_rate_mb_s")
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
+    CLUSTER_FIELD_NUMBER: _ClassVar[int]
+    MASTER_TIME_S_FIELD_NUMBER: _ClassVar[int]
+    SCRUB_INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
+    SCRUB_RATE_MB_S_FIELD_NUMBER: _ClassVar[int]
     incarnation: int
     heartbeat_interval_s: float
     heartbeat_timeout_s: float
-    def __init__(self, incarnation: _Optional[int] = ..., heartbeat_interval_s: _Optional[float] = ..., heartbeat_timeout_s: _Optional[float] = ...) -> None: ...
+    cluster: str
+    master_time_s: float
+    scrub_interval_s: float
+    scrub_rate_mb_s: float
+    def __init__(self, incarnation: _Optional[int] = ..., heartbeat_interval_s: _Optional[float] = ..., heartbeat_timeout_s: _Optional[float] = ..., cluster: _Optional[str] = ..., master_time_s: _Optional[float] = ..., scrub_interval_s: _Optional[float] = ..., scrub_rate_mb_s: _Optional[float] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
     __slots__ = ("keeper", "incarnation", "free_bytes")
@@ -67,8 +79,10 @@ class HeartbeatRequest(_message.Message):
     def __init__(self, keeper: _Optional[str] = ..., incarnation: _Optional[int] = ..., free_bytes: _Optional[int] = ...) -> None: ...
 
 class HeartbeatReply(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("master_time_s",)
+    MASTER_TIME_S_FIELD_NUMBER: _ClassVar[int]
+    master_time_s: float
+    def __init__(self, master_time_s: _Optional[float] = ...) -> None: ...
 
 class ReplicaStoredRequest(_message.Message):
     __slots__ = ("keeper", "incarnation", "version", "size", "block_size", "checksums", "path", "copy_id", "cause")
@@ -149,20 +163,22 @@ class BeginUploadRequest(_message.Message):
     def __init__(self, upload_id: _Optional[str] = ..., name: _Optional[str] = ..., size: _Optional[int] = ..., ack_replicas: _Optional[int] = ..., client: _Optional[str] = ..., exclude: _Optional[_Iterable[str]] = ..., cause: _Optional[str] = ...) -> None: ...
 
 class BeginUploadReply(_message.Message):
-    __slots__ = ("version", "keeper", "data_address", "committed", "cause", "block_size")
+    __slots__ = ("version", "keeper", "data_address", "committed", "cause", "block_size", "ticket")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     KEEPER_FIELD_NUMBER: _ClassVar[int]
     DATA_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     COMMITTED_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     BLOCK_SIZE_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
     version: str
     keeper: str
     data_address: Address
     committed: FileInfo
     cause: str
     block_size: int
-    def __init__(self, version: _Optional[str] = ..., keeper: _Optional[str] = ..., data_address: _Optional[_Union[Address, _Mapping]] = ..., committed: _Optional[_Union[FileInfo, _Mapping]] = ..., cause: _Optional[str] = ..., block_size: _Optional[int] = ...) -> None: ...
+    ticket: bytes
+    def __init__(self, version: _Optional[str] = ..., keeper: _Optional[str] = ..., data_address: _Optional[_Union[Address, _Mapping]] = ..., committed: _Optional[_Union[FileInfo, _Mapping]] = ..., cause: _Optional[str] = ..., block_size: _Optional[int] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
 class AwaitUploadRequest(_message.Message):
     __slots__ = ("upload_id", "hold_s")
@@ -203,12 +219,14 @@ class LocateRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ...) -> None: ...
 
 class Holder(_message.Message):
-    __slots__ = ("keeper", "data_address")
+    __slots__ = ("keeper", "data_address", "ticket")
     KEEPER_FIELD_NUMBER: _ClassVar[int]
     DATA_ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
     keeper: str
     data_address: Address
-    def __init__(self, keeper: _Optional[str] = ..., data_address: _Optional[_Union[Address, _Mapping]] = ...) -> None: ...
+    ticket: bytes
+    def __init__(self, keeper: _Optional[str] = ..., data_address: _Optional[_Union[Address, _Mapping]] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
 class LocateReply(_message.Message):
     __slots__ = ("version", "size", "block_size", "checksums", "holders")
@@ -403,7 +421,7 @@ class DecommissionReply(_message.Message):
     def __init__(self) -> None: ...
 
 class FetchReplicaRequest(_message.Message):
-    __slots__ = ("copy_id", "version", "file_name", "size", "block_size", "checksums", "source", "source_data_address", "incarnation", "cause")
+    __slots__ = ("copy_id", "version", "file_name", "size", "block_size", "checksums", "source", "source_data_address", "incarnation", "cause", "ticket")
     COPY_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     FILE_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -414,6 +432,7 @@ class FetchReplicaRequest(_message.Message):
     SOURCE_DATA_ADDRESS_FIELD_NUMBER: _ClassVar[int]
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
     copy_id: str
     version: str
     file_name: str
@@ -424,7 +443,8 @@ class FetchReplicaRequest(_message.Message):
     source_data_address: Address
     incarnation: int
     cause: str
-    def __init__(self, copy_id: _Optional[str] = ..., version: _Optional[str] = ..., file_name: _Optional[str] = ..., size: _Optional[int] = ..., block_size: _Optional[int] = ..., checksums: _Optional[bytes] = ..., source: _Optional[str] = ..., source_data_address: _Optional[_Union[Address, _Mapping]] = ..., incarnation: _Optional[int] = ..., cause: _Optional[str] = ...) -> None: ...
+    ticket: bytes
+    def __init__(self, copy_id: _Optional[str] = ..., version: _Optional[str] = ..., file_name: _Optional[str] = ..., size: _Optional[int] = ..., block_size: _Optional[int] = ..., checksums: _Optional[bytes] = ..., source: _Optional[str] = ..., source_data_address: _Optional[_Union[Address, _Mapping]] = ..., incarnation: _Optional[int] = ..., cause: _Optional[str] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
 class FetchReplicaReply(_message.Message):
     __slots__ = ()
@@ -463,16 +483,20 @@ class DropReplicaReply(_message.Message):
     def __init__(self) -> None: ...
 
 class DataRequest(_message.Message):
-    __slots__ = ("token", "get", "put", "node")
+    __slots__ = ("token", "get", "put", "node", "ticket", "proof")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     GET_FIELD_NUMBER: _ClassVar[int]
     PUT_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
+    TICKET_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
     token: str
     get: Get
     put: Put
     node: str
-    def __init__(self, token: _Optional[str] = ..., get: _Optional[_Union[Get, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., node: _Optional[str] = ...) -> None: ...
+    ticket: bytes
+    proof: bytes
+    def __init__(self, token: _Optional[str] = ..., get: _Optional[_Union[Get, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., node: _Optional[str] = ..., ticket: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
 
 class Get(_message.Message):
     __slots__ = ("version", "offset", "length")
