@@ -14,12 +14,14 @@ from dfslab.client.progress import Progress, ProgressArgument, progress_of
 from dfslab.client.results import Download
 from dfslab.client.source import Source, Uploadable
 from dfslab.client.target import Target, target_path
+from dfslab.core import retrieval
 from dfslab.core.checks import check_count
-from dfslab.core.errors import DfsError, DownloadFailed, InvalidName, InvalidOption
+from dfslab.core.errors import DfsError, InvalidName, InvalidOption
 from dfslab.core.model import Address, FileInfo, Holder, Location, Version
 from dfslab.core.names import check_name
 from dfslab.core.nodes import CLIENT, MASTER
 from dfslab.core.policies import resolve
+from dfslab.core.retrieval import Retrieval
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.clock import Clock
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from dfslab.client.downloading import Outcome
     from dfslab.core.download import Fetched
 
-MAX_TRIES = 4
 Files = list[FileInfo]
 LookupRows = list[pb.LookupRow]
 KeeperInfos = list[pb.KeeperInfo]
@@ -183,11 +184,12 @@ class Client:
         started = self._clock.now()
         cause = self._note(Kind.DOWNLOAD_REQUESTED, name, peer="master")
         try:
-            location = self.locate(name)
+            machine = Retrieval(name, holders)
+            first = self._locate_for(machine)
             target = Target(target_path(name, to))
             try:
-                with progress_of(progress, f"download {name}", location.version.size) as tell:
-                    version, outcome = self._fetch_whole(name, location, policy, target, tell, cause, holders)
+                with progress_of(progress, f"download {name}", first.location.version.size) as tell:
+                    version, outcome = self._fetch_whole(machine, first, policy, target, tell, cause)
                 target.publish()
             finally:
                 target.discard()
@@ -206,32 +208,29 @@ class Client:
         )
         return Download(name, version.id, target.path, version.size, seconds, outcome.requests)
 
+    def _locate_for(self, machine: Retrieval) -> retrieval.Fetch:
+        """Ask the master where the file is, and return the try that the machine wants; raise what it fails with."""
+        try:
+            action = machine.handle(retrieval.Located(self.locate(machine.name)))
+        except DfsError as error:
+            action = machine.handle(retrieval.LocateFailed(error))
+        if isinstance(action, retrieval.Fail):
+            raise action.error
+        assert isinstance(action, retrieval.Fetch)
+        return action
+
     def _fetch_whole(
-        self,
-        name: str,
-        location: Location,
-        policy: Any,
-        target: Target,
-        tell: Progress,
-        cause: str,
-        limit: int | None,
+        self, machine: Retrieval, fetch: retrieval.Fetch, policy: Any, target: Target, tell: Progress, cause: str
     ) -> tuple[Version, Outcome]:
-        """Try until one version is whole: when every holder is lost, the master may know others, or a newer version."""
-        reasons: dict[str, str] = {}
-        for _ in range(MAX_TRIES):
-            location = Location(location.version, location.holders[:limit])
-            outcome = self._fetch_once(name, location, policy, target, tell, cause)
-            if outcome.whole:
-                return location.version, outcome
-            reasons.update(outcome.lost)
-            newer = self.locate(name)
-            fresh = tuple(holder for holder in newer.holders if holder.keeper not in outcome.lost)
-            if newer.version.id == location.version.id:
-                newer = Location(newer.version, fresh)
-            if not newer.holders:
-                break
-            location = newer
-        raise DownloadFailed(name=name, reasons=[f"{keeper}: {reason}" for keeper, reason in reasons.items()])
+        """Try until one version is whole; raise what the machine fails with."""
+        while True:
+            outcome = self._fetch_once(machine.name, fetch.location, policy, target, tell, cause)
+            action = machine.handle(retrieval.TryEnded(outcome.whole, outcome.lost))
+            if isinstance(action, retrieval.Finish):
+                return action.version, outcome
+            if isinstance(action, retrieval.Fail):
+                raise action.error
+            fetch = self._locate_for(machine)
 
     def _fetch_once(
         self, name: str, location: Location, policy: Any, target: Target, tell: Progress, cause: str

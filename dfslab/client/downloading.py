@@ -12,9 +12,9 @@ from dfslab.core.download import Download, Fetched
 from dfslab.core.errors import BAD_REPLICA_ERRORS, DfsError, KeeperUnreachable, TargetUnwritable
 from dfslab.core.model import Holder, Location
 from dfslab.core.policies.chunk_scheduler import ChunkScheduler
+from dfslab.core.retrieval import ends_a_holder
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.data_client import Connection, DataClient, Range
-from dfslab.runtime.rpc import NO_ANSWER
 
 REST_S = 0.01
 """How often a worker with nothing to do looks whether a late chunk is worth hedging."""
@@ -154,12 +154,10 @@ class Downloading:
             self._connections[keeper] = connection
 
     def _failed(self, keeper: str, chunk: Chunk, error: DfsError) -> None:
-        stalled = isinstance(error, KeeperUnreachable) and error.fields["reason"] == NO_ANSWER
-        fatal = stalled or not isinstance(error, KeeperUnreachable)
         with self._changed:
             self._connections.pop(keeper, None)
             over = self._cancelled
-            fetched = self._machine.failed(keeper, chunk, str(error), self._clock.now(), fatal=fatal)
+            fetched = self._machine.failed(keeper, chunk, str(error), self._clock.now(), fatal=ends_a_holder(error))
             self._changed.notify_all()
         self._on_fetched(fetched)
         if isinstance(error, BAD_REPLICA_ERRORS) and not over:

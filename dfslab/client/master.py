@@ -7,6 +7,7 @@ from typing import Any
 
 from dfslab.core.errors import MasterUnavailable
 from dfslab.core.model import Address
+from dfslab.core.patience import Patience
 from dfslab.runtime.dfs_pb2_grpc import MasterTrackerStub
 from dfslab.runtime.network import Nic
 from dfslab.runtime.rpc import RpcClient
@@ -38,14 +39,16 @@ class MasterLink:
 
     def call(self, method: str, request: Any, *, changes: bool = False) -> Any:
         """Call until answered, for `patience_s` at most; a call that may have taken effect is not repeated."""
-        deadline = time.monotonic() + self.patience_s
+        started = time.monotonic()
+        patience, deadline = Patience(self.patience_s, since=started), started + self.patience_s
         while True:
             try:
                 return self.once(method, request, changes=changes, timeout_s=max(0.1, deadline - time.monotonic()))
             except MasterUnavailable as error:
-                if self.closed or not error.definite or time.monotonic() >= deadline:
+                pause_s = patience.next_pause(time.monotonic())
+                if self.closed or not error.definite or pause_s is None:
                     raise
-            time.sleep(0.1)
+            time.sleep(pause_s)
 
     def close(self) -> None:
         """Close the channel; calls under way end, and none is repeated."""

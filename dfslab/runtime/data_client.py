@@ -10,19 +10,18 @@ from dataclasses import dataclass
 
 from dfslab.core.blocks import CHECKSUM_BYTES
 from dfslab.core.errors import ChecksumMismatch, DfsError, KeeperUnreachable, SourceUnreadable
+from dfslab.core.keeper.keeper import REPORT_PATIENCE_S
 from dfslab.core.model import Address
+from dfslab.core.retrieval import NO_ANSWER
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
 from dfslab.runtime.checksum import block_crcs
 from dfslab.runtime.gate import NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
-from dfslab.runtime.rpc import NO_ANSWER
 from dfslab.runtime.wire import error_from
 
 CONNECT_TIMEOUT_S = 2.0
-REPORT_TIMEOUT_S = 15.0
-"""How long a keeper may take to get its replica recorded by the master, on top of the stall timeout."""
 
 
 class Connection:
@@ -213,7 +212,7 @@ class DataClient:
                     raise
                 _raise_what_the_keeper_said(connection)
                 raise
-            connection.settimeout(self._stall_timeout_s + REPORT_TIMEOUT_S)
+            connection.settimeout(self._stall_timeout_s + REPORT_PATIENCE_S)
             try:
                 connection.read_reply()
             except OSError as error:  # it has every byte, and may have stored them

@@ -20,13 +20,14 @@ from dfslab.core.errors import (
     WrongState,
 )
 from dfslab.core.keeper import Keeper, events, instructions
-from dfslab.core.keeper.keeper import Membership
+from dfslab.core.keeper.keeper import Membership, insistence
 from dfslab.core.model import Address, Version
 from dfslab.core.nodes import MASTER
+from dfslab.core.patience import Patience
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.clock import Clock
-from dfslab.runtime.data_client import REPORT_TIMEOUT_S, DataClient
+from dfslab.runtime.data_client import DataClient
 from dfslab.runtime.data_server import DataServer
 from dfslab.runtime.dfs_pb2_grpc import DataKeeperServicer, MasterTrackerStub, add_DataKeeperServicer_to_server
 from dfslab.runtime.fetching import Fetching
@@ -302,7 +303,7 @@ class KeeperNode(DataKeeperServicer):
         try:
             self._master.call("Heartbeat", request, self._heartbeat_rpc_timeout_s)
         except StaleIncarnation:
-            self._handle(events.RegistrationLapsed())
+            self._handle(events.RegistrationLapsed(incarnation))
         except DfsError as error:
             self._handle(events.MasterSilent(str(error)))
         else:
@@ -335,28 +336,26 @@ class KeeperNode(DataKeeperServicer):
             copy_id=written.copy_id,
             cause=cause,
         )
-        reply = self._insist(request, deadline=self._clock.now() + REPORT_TIMEOUT_S)
+        reply = self._insist(request, insistence(self._clock.now()))
         self._handle(events.StoredAnswered(stored.version, reply.keep, reply.reason))
         return reply
 
-    def _insist(self, request: pb.ReplicaStoredRequest, deadline: float) -> pb.ReplicaStoredReply:
-        pause_s = 0.05
+    def _insist(self, request: pb.ReplicaStoredRequest, patience: Patience) -> pb.ReplicaStoredReply:
         while True:
             request.incarnation = self._core.incarnation
             try:
                 reply: pb.ReplicaStoredReply = self._master.call("ReplicaStored", request, self._rpc_timeout_s)
                 return reply
             except StaleIncarnation:
-                if self._core.incarnation == request.incarnation:
-                    self._handle(events.RegistrationLapsed())
+                self._handle(events.RegistrationLapsed(request.incarnation))
                 problem = "its registration has lapsed"
             except MasterUnavailable as error:
                 problem = str(error)
-            if self._clock.now() >= deadline or self._stop.wait(pause_s):
+            pause_s = patience.next_pause(self._clock.now())
+            if pause_s is None or self._stop.wait(pause_s):
                 self.gate.check()
-                self._handle(events.RegistrationLapsed())  # a new report will tell the master what is here
+                self._handle(events.ReportGivenUp())  # a new report will tell the master what is here
                 raise NotRecorded(keeper=self.name, version=request.version, reason=problem)
-            pause_s = min(1.0, 2 * pause_s)
 
     # -- orders of the master -----------------------------------------------------------------
 

@@ -26,12 +26,12 @@ from dfslab.core.errors import (
 )
 from dfslab.core.model import Address
 from dfslab.core.nodes import MASTER
+from dfslab.core.retrieval import NO_ANSWER
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.wire import error_from, error_to
 
-NO_ANSWER = "no answer in time"
 TOKEN_KEY = "dfs-token"
 ERROR_KEY = "dfs-error-bin"
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024

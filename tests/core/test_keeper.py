@@ -22,6 +22,7 @@ from dfslab.core.keeper.events import (
     RegistrationLapsed,
     RegistrationRefused,
     ReplicaWritten,
+    ReportGivenUp,
     SourceOrdered,
     StoredAnswered,
     Tick,
@@ -38,7 +39,7 @@ from dfslab.core.keeper.instructions import (
     SendStored,
     Stop,
 )
-from dfslab.core.keeper.keeper import HEADROOM_BYTES, MEMBERSHIP, Membership, next_membership
+from dfslab.core.keeper.keeper import HEADROOM_BYTES, MEMBERSHIP, Membership, insistence, next_membership
 from dfslab.core.model import Address, StoredReplica, Version
 from dfslab.core.trace import Kind
 
@@ -53,6 +54,7 @@ STANDING_EVENTS: tuple[type, ...] = (
     MasterSilent,
     RegistrationLapsed,
     RegistrationRefused,
+    ReportGivenUp,
 )
 
 
@@ -83,6 +85,7 @@ def made(kind: type) -> Event:
     arguments: dict[type, tuple[Any, ...]] = {
         RegisterAnswered: (1,),
         MasterSilent: ("it is dead",),
+        RegistrationLapsed: (1,),
         RegistrationRefused: ("fenced",),
     }
     event: Event = kind(*arguments.get(kind, ()))
@@ -154,7 +157,7 @@ def test_a_lapsed_registration_is_renewed_at_once_with_a_full_report() -> None:
     """FAULTS 21: back as a new incarnation."""
     k = keeper(OLD, incarnation=1)
 
-    assert k.handle(RegistrationLapsed(), 5.0) == [SendRegister((OLD,))]
+    assert k.handle(RegistrationLapsed(1), 5.0) == [SendRegister((OLD,))]
     assert k.membership is Membership.JOINING
     k.handle(RegisterAnswered(2), 5.1)
     assert k.handle(Tick(FREE), 6.1) == [SendHeartbeat(2, FREE)]
@@ -163,11 +166,37 @@ def test_a_lapsed_registration_is_renewed_at_once_with_a_full_report() -> None:
 def test_a_registration_that_is_being_renewed_is_not_renewed_twice() -> None:
     """Two reports under way could overtake each other, and the older one be believed."""
     k = keeper(OLD, incarnation=1)
-    k.handle(RegistrationLapsed(), 5.0)
+    k.handle(RegistrationLapsed(1), 5.0)
 
-    assert k.handle(RegistrationLapsed(), 5.1) == []
+    assert k.handle(RegistrationLapsed(1), 5.1) == []
     assert k.handle(MasterSilent("no answer in time"), 5.9) == []
     assert k.handle(Tick(FREE), 6.0) == [SendRegister((OLD,))]
+
+
+def test_what_was_said_before_the_standing_registration_does_not_end_it() -> None:
+    """Guarantee 6: a heartbeat's refusal that comes late says nothing of the registration made since."""
+    k = keeper(OLD, incarnation=1)
+    k.handle(RegistrationLapsed(1), 5.0)
+    k.handle(RegisterAnswered(2), 5.1)
+
+    assert k.handle(RegistrationLapsed(1), 5.2) == []
+    assert k.membership is Membership.MEMBER
+
+
+def test_a_report_that_is_given_up_leaves_it_to_a_registration() -> None:
+    """FAULTS 4: never half-known."""
+    k = keeper(OLD, incarnation=1)
+
+    assert k.handle(ReportGivenUp(), 5.0) == [SendRegister((OLD,))]
+    assert k.handle(ReportGivenUp(), 5.1) == []
+
+
+def test_step_4_is_repeated_with_growing_pauses_for_15_s() -> None:
+    patience = insistence(100.0)
+
+    pauses = [patience.next_pause(now) for now in (100.0, 101.0, 102.0, 103.0, 104.0, 105.0, 106.0, 114.9, 115.0)]
+
+    assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0, None]
 
 
 def test_an_answer_that_was_overtaken_does_not_turn_the_incarnation_back() -> None:
@@ -187,7 +216,7 @@ def test_a_fenced_keeper_stops_and_says_why() -> None:
     assert without_notes(todo) == [Stop("another process has registered as keeper-1")]
     assert kinds(todo) == [Kind.KEEPER_FENCED]
     assert k.handle(Tick(FREE), 10.0) == []
-    assert k.handle(RegistrationLapsed(), 10.1) == []
+    assert k.handle(RegistrationLapsed(1), 10.1) == []
     assert k.handle(RegisterAnswered(9), 10.2) == []
     with pytest.raises(NotReady):
         k.handle(PutRequested("v-new", 25, FREE), 10.3)
@@ -384,7 +413,7 @@ def test_orders_to_an_earlier_incarnation_are_refused_and_change_nothing(event: 
 def test_orders_are_refused_while_the_registration_is_renewed(event: Event) -> None:
     """Guarantee 6: a report is under way, and what it says must still be true when it is believed."""
     k = keeper(OLD, incarnation=1)
-    k.handle(RegistrationLapsed(), 1.0)
+    k.handle(RegistrationLapsed(1), 1.0)
 
     with pytest.raises(StaleIncarnation):
         k.handle(event, 1.1)

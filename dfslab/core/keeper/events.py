@@ -44,7 +44,14 @@ class MasterSilent:
 
 @dataclass(frozen=True, slots=True)
 class RegistrationLapsed:
-    """The master does not know this incarnation (any more)."""
+    """The master does not know the incarnation under which something was said (any more)."""
+
+    incarnation: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportGivenUp:
+    """The master did not take step 4 in time: only a new registration can tell it of the replica."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +146,7 @@ Event = (
     | HeartbeatAnswered
     | MasterSilent
     | RegistrationLapsed
+    | ReportGivenUp
     | RegistrationRefused
     | PutRequested
     | WriteAborted

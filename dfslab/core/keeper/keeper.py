@@ -11,8 +11,11 @@ from dfslab.core.keeper import events, instructions
 from dfslab.core.keeper.instructions import Instruction
 from dfslab.core.model import StoredReplica
 from dfslab.core.nodes import MASTER
+from dfslab.core.patience import Patience
 from dfslab.core.trace import Kind, Tracer
 
+REPORT_PATIENCE_S = 15.0
+"""How long a keeper tells the master of a stored replica (step 4) before it leaves that to a registration."""
 HEADROOM_BYTES = 1 << 20
 """What a keeper leaves free on its disk."""
 
@@ -29,16 +32,19 @@ MEMBERSHIP: dict[tuple[Membership, type], Membership] = {
     (Membership.JOINING, events.RegisterAnswered): Membership.MEMBER,
     (Membership.JOINING, events.MasterSilent): Membership.JOINING,
     (Membership.JOINING, events.RegistrationLapsed): Membership.JOINING,
+    (Membership.JOINING, events.ReportGivenUp): Membership.JOINING,
     (Membership.JOINING, events.RegistrationRefused): Membership.OUT,
     (Membership.JOINING, events.HeartbeatAnswered): Membership.JOINING,
     (Membership.MEMBER, events.RegisterAnswered): Membership.MEMBER,
     (Membership.MEMBER, events.HeartbeatAnswered): Membership.MEMBER,
     (Membership.MEMBER, events.MasterSilent): Membership.MEMBER,
     (Membership.MEMBER, events.RegistrationLapsed): Membership.JOINING,
+    (Membership.MEMBER, events.ReportGivenUp): Membership.JOINING,
     (Membership.MEMBER, events.RegistrationRefused): Membership.OUT,
     (Membership.OUT, events.RegisterAnswered): Membership.OUT,
     (Membership.OUT, events.RegistrationRefused): Membership.OUT,
     (Membership.OUT, events.RegistrationLapsed): Membership.OUT,
+    (Membership.OUT, events.ReportGivenUp): Membership.OUT,
     (Membership.OUT, events.MasterSilent): Membership.OUT,
     (Membership.OUT, events.HeartbeatAnswered): Membership.OUT,
 }
@@ -50,6 +56,11 @@ def next_membership(state: Membership, event: events.Event) -> Membership:
         return MEMBERSHIP[state, type(event)]
     except KeyError:
         raise InvalidTransition(machine="membership", state=state, event=type(event).__name__) from None
+
+
+def insistence(now: float) -> Patience:
+    """Return the pauses at which a keeper repeats step 4; to be told twice does the master no harm."""
+    return Patience(REPORT_PATIENCE_S, pause_s=0.05, longest_s=1.0, since=now)
 
 
 class Keeper:
@@ -146,6 +157,11 @@ class Keeper:
         return []
 
     def _on_lapsed(self, event: events.RegistrationLapsed, now: float) -> list[Instruction]:
+        if event.incarnation != self.incarnation:
+            return []  # said before the registration that stands
+        return self._register_anew(event, now)
+
+    def _register_anew(self, event: events.RegistrationLapsed | events.ReportGivenUp, now: float) -> list[Instruction]:
         before, self.membership = self.membership, next_membership(self.membership, event)
         if before is not Membership.MEMBER:
             return []  # a registration is on its way, or with the next beat
@@ -245,6 +261,7 @@ _HANDLERS: dict[type, Callable[[Keeper, Any, float], list[Instruction]]] = {
     events.HeartbeatAnswered: Keeper._on_heartbeat_answered,
     events.MasterSilent: Keeper._on_master_silent,
     events.RegistrationLapsed: Keeper._on_lapsed,
+    events.ReportGivenUp: Keeper._register_anew,
     events.RegistrationRefused: Keeper._on_refused,
     events.PutRequested: Keeper._on_put_requested,
     events.WriteAborted: Keeper._on_write_aborted,
