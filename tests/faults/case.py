@@ -1,0 +1,101 @@
+"""One case: its seed, the clusters that it starts, the faults that struck, and the verdict at its end."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import dfslab
+from tests.faults import disks
+from tests.faults.ledger import Ledger
+from tests.faults.leftovers import Before
+from tests.faults.waiting import until_none
+
+QUICK: dict[str, Any] = {
+    "speed": 20.0,
+    "heartbeat_interval_s": 5.0,
+    "heartbeat_timeout_s": 25.0,
+    "replication_interval_s": 15.0,
+}
+"""Heartbeats every 0.25 s, death after 1.25 s, a scan every 0.75 s, orphans collected after 3 s."""
+LEFTOVER_LIMIT_S = 10.0
+
+_names = itertools.count(1)
+
+
+class Case:
+    """What a test of the matrix works with.
+
+    Parameters
+    ----------
+    seed : int
+        Of sizes, contents and moments.
+
+    Attributes
+    ----------
+    rng : Random
+    folder : Path
+        The case's own; it goes when the case is over.
+    struck : Counter
+        How often each fault really struck. A case in which none did has failed.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.rng = seed, Random(seed)
+        self.struck: Counter[str] = Counter()
+        self._before = Before()
+        self._ports: set[int] = set()
+        self._ledgers: list[Ledger] = []
+        self._undo = contextlib.ExitStack()
+        self.folder = Path(self._undo.enter_context(tempfile.TemporaryDirectory(prefix="dfslab-fault-"))).resolve()
+
+    def start(self, n: int = 4, *, replicas: int = 3, **options: Any) -> Ledger:
+        """Start a cluster with quick timers, and return the books of its files."""
+        name = f"fault-{next(_names)}"
+        given = {**QUICK, "root": self.folder / name, "seed": self.seed, **options}
+        cluster = dfslab.cluster.start(n, name=name, replicas=replicas, **given)
+        self._undo.callback(cluster.close)
+        got = self.folder / f"{name}-downloads"
+        got.mkdir()
+        ledger = Ledger(cluster, got, self.rng, replicas)
+        self._ledgers.append(ledger)
+        return ledger
+
+    def strike(self, what: str, times: int = 1) -> None:
+        """Note that a fault has really struck; for 0 times, that it has not."""
+        self.struck[what] += times
+
+    def finally_(self, undo: Callable[[], object]) -> None:
+        """Have something done at the end, whatever happens; what was begun last ends first."""
+        self._undo.callback(undo)
+
+    def judge(self) -> None:
+        """Fail unless a fault struck and the oracle is content; then nothing of the case is left but its folder."""
+        assert self.struck.total(), "no fault struck in this case, so it has shown nothing"
+        for ledger in self._ledgers:
+            if not ledger.cluster.closed:
+                self._ports |= _ports_of(ledger)
+                ledger.judge()
+                ledger.cluster.close()
+        until_none("leftovers", self.leftovers, LEFTOVER_LIMIT_S)
+
+    def leftovers(self) -> list[str]:
+        """Return, in words, what the case has left in this process, on this machine and in its folder."""
+        files = [f"the file {path.relative_to(self.folder)}" for path in disks.temporary_files(self.folder)]
+        return [*self._before.left(self._ports), *files]
+
+    def close(self) -> None:
+        """Undo what is still standing, in case the test failed in its middle."""
+        self._undo.close()
+
+
+def _ports_of(ledger: Ledger) -> set[int]:
+    table = ledger.cluster.keepers()
+    addresses = [ledger.cluster.address, *table.address, *table.data_address]
+    return {int(address.rpartition(":")[2]) for address in addresses}
