@@ -390,6 +390,22 @@ class StorageFailed(DfsError, OSError):
         )
 
 
+class ReplicaNotDeleted(DfsError, OSError):
+    """A keeper's disk refused a deletion; the replica may be there still."""
+
+    definite = False
+    status = Status.INTERNAL
+
+    def __init__(self, *, keeper: str, version: str, reason: str) -> None:
+        super().__init__(
+            f"{keeper} could not delete its replica of version {version} ({reason}); "
+            "the master orders it again at its next scan",
+            keeper=keeper,
+            version=version,
+            reason=reason,
+        )
+
+
 class NotRecorded(DfsError, ConnectionError):
     """A keeper stored a replica that the master did not record, as far as the keeper knows."""
 
@@ -448,6 +464,18 @@ class DirectoryInUse(DfsError, OSError):
     def __init__(self, *, path: str) -> None:
         super().__init__(
             f"{path} is in use by another node and was not touched; give each node its own directory", path=path
+        )
+
+
+class UnsafeDirectory(DfsError, OSError):
+    """A symbolic link, or no directory, where a node keeps its files; it was not followed."""
+
+    status = Status.FAILED_PRECONDITION
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(
+            f"{path} is a symbolic link or no directory, and was not touched; put a directory there, or take it away",
+            path=path,
         )
 
 

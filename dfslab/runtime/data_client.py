@@ -14,7 +14,7 @@ from dfslab.core.keeper.keeper import REPORT_PATIENCE_S
 from dfslab.core.model import Address
 from dfslab.core.retrieval import NO_ANSWER
 from dfslab.runtime import dfs_pb2 as pb
-from dfslab.runtime import frames
+from dfslab.runtime import failpoints, frames
 from dfslab.runtime.checksum import block_crcs
 from dfslab.runtime.gate import NodeDown
 from dfslab.runtime.network import Nic
@@ -293,6 +293,7 @@ class DataClient:
             checksums += block_crcs(view, order.block_size)
             if self._gate is not None:
                 self._gate.check()
+            failpoints.hit("client.sending")
             connection.wire.send(view)
             done += len(view)
             sent(done)

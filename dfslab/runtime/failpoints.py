@@ -85,10 +85,11 @@ def disarm(name: str) -> int:
 
 @contextlib.contextmanager
 def armed(name: str, action: str | Callable[[], None], at: int = 1) -> Iterator[Callable[[], int]]:
-    """Arm a point for a while; the value says how often it was passed so far."""
+    """Arm a point for a while; the value says, also afterwards, how often it was passed so far."""
     arm(name, action, at)
+    point = _armed[name]
     try:
-        yield lambda: _armed[name].passed
+        yield lambda: point.passed
     finally:
         disarm(name)
 

@@ -16,6 +16,7 @@ from dfslab.core.errors import (
     KeeperFenced,
     MasterUnavailable,
     NotRecorded,
+    ReplicaNotDeleted,
     StaleIncarnation,
     WrongState,
 )
@@ -26,6 +27,7 @@ from dfslab.core.nodes import MASTER
 from dfslab.core.patience import Patience
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime import failpoints
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.data_client import DataClient
 from dfslab.runtime.data_server import DataServer
@@ -229,18 +231,23 @@ class KeeperNode(DataKeeperServicer):
                 )
             case instructions.Fetch(order):
                 self._pool.submit(self._fetch, order)
-            case instructions.DeleteReplica(version, tell_master, incarnation):
-                self._storage.delete(version)
-                if tell_master:
-                    self._report(
-                        "ReplicaDropped",
-                        pb.ReplicaDroppedRequest(keeper=self.name, incarnation=incarnation, version=version),
-                    )
+            case instructions.DeleteReplica(version):
+                self._handle(self._delete(version))
+            case instructions.SendDropped(version, incarnation):
+                dropped = pb.ReplicaDroppedRequest(keeper=self.name, incarnation=incarnation, version=version)
+                self._report("ReplicaDropped", dropped)
             case instructions.Stop(reason):
                 self.refused = reason
                 self._stop.set()
                 self.gate.cut()
         return None
+
+    def _delete(self, version: str) -> events.ReplicaDeleted | events.DeleteFailed:
+        try:
+            self._storage.delete(version)
+        except ReplicaNotDeleted as error:
+            return events.DeleteFailed(version, str(error), self._storage.remains(version))
+        return events.ReplicaDeleted(version)
 
     # -- talking to the master ----------------------------------------------------------------
 
@@ -336,6 +343,7 @@ class KeeperNode(DataKeeperServicer):
             copy_id=written.copy_id,
             cause=cause,
         )
+        failpoints.hit("keeper.before-report")
         reply = self._insist(request, insistence(self._clock.now()))
         self._handle(events.StoredAnswered(stored.version, reply.keep, reply.reason))
         return reply

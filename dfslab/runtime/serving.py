@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dfslab.core.errors import BadReplica, ChecksumMismatch, NotRecorded, ProtocolError
 from dfslab.core.keeper import events
 from dfslab.runtime import dfs_pb2 as pb
-from dfslab.runtime import frames
+from dfslab.runtime import failpoints, frames
 from dfslab.runtime.gate import Gate
 from dfslab.runtime.paced import PacedSocket
 from dfslab.runtime.storage import Storage, check_version
@@ -92,6 +92,7 @@ class Serving:
                 view = buffer[: min(step, left)]
                 wire.receive_into(view)
                 self._gate.check()
+                failpoints.hit("keeper.receiving")
                 writer.write(view)
                 left -= len(view)
             bad = writer.first_difference(frames.receive(wire.sock, len(writer.checksums)))

@@ -6,7 +6,7 @@
     <directory>/replicas/<version>.crc  their checksums (ReplicaChecksums in proto/dfs.proto)
     <directory>/replicas/*.tmp          being written; swept at the next start
 
-A replica exists once its `.data` does: the `.crc` is renamed first, the directory is synced last.
+Which steps are taken in which order, and what a look at the directory means, is `core/keeper/shelf.py`.
 """
 
 from __future__ import annotations
@@ -15,44 +15,64 @@ import errno
 import fcntl
 import json
 import os
-import re
-import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from dfslab.core.blocks import CHECKSUM_BYTES, block_count, digest
-from dfslab.core.errors import DirectoryInUse, NoSuchReplica, ProtocolError, StorageFailed, WrongDirectory
+from dfslab.core.blocks import CHECKSUM_BYTES, digest
+from dfslab.core.errors import (
+    BadReplica,
+    DfsError,
+    DirectoryInUse,
+    NoSuchReplica,
+    ProtocolError,
+    ReplicaNotDeleted,
+    StorageFailed,
+    WrongDirectory,
+)
+from dfslab.core.keeper import shelf
+from dfslab.core.keeper.shelf import CHECKSUMS, DATA, UNKNOWN_DIGEST, VERSION_ID, Step
 from dfslab.core.model import StoredReplica
 from dfslab.runtime import dfs_pb2 as pb
-from dfslab.runtime.checksum import SIZE, block_crcs, crc
+from dfslab.runtime.checksum import SIZE, crc
 from dfslab.runtime.gate import Gate
+from dfslab.runtime.replica_writer import ReplicaWriter
+from dfslab.runtime.shelf_directory import ShelfDirectory
 
-_VERSION = re.compile(r"v[0-9]{1,18}-[0-9a-f]{10}")
-UNKNOWN_DIGEST = 0xFFFFFFFF
-"""What is reported for a replica whose checksums are missing or damaged: it matches no version."""
+_CHECKSUMS_ROOM_BYTES = 1024
+"""What a checksums file may hold besides one checksum a byte of the replica, the most there can be."""
 
 
 def check_version(version: str) -> str:
     """Return `version` if paths may be made from it; raise ProtocolError otherwise."""
-    if not _VERSION.fullmatch(version):
+    if not VERSION_ID.fullmatch(version):
         raise ProtocolError(reason=f"{version[:80]!r} is not a version id")
     return version
+
+
+def reason_of(error: OSError) -> str:
+    """Return what a disk's error says, in words."""
+    return "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
 
 
 class DirectoryLock:
     """Holds a directory for one node: a second one, in this process or another, is refused."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(self._fd)
             raise DirectoryInUse(path=str(directory)) from None
+
+    @property
+    def is_released(self) -> bool:
+        """True once it was let go."""
+        return self._fd < 0
 
     def release(self) -> None:
         """Let the directory go."""
@@ -104,91 +124,6 @@ class OpenReplica:
         os.close(self.fd)
 
 
-class ReplicaWriter:
-    """A replica being written: `write` its blocks in order, then `commit` or `abort`."""
-
-    def __init__(self, storage: Storage, version: str, size: int, block_size: int) -> None:
-        self._storage, self.version, self.size, self._block_size = storage, version, size, block_size
-        self._checksums = bytearray()
-        self._offset = 0
-        stem = storage.replicas / f"{version}.{secrets.token_hex(4)}"
-        self._data, self._crc = Path(f"{stem}.data.tmp"), Path(f"{stem}.crc.tmp")
-        self._fd = os.open(self._data, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            storage.check_room()
-            if size:
-                os.posix_fallocate(self._fd, 0, size)
-        except OSError as error:
-            self.abort()
-            raise storage.failed(error) from None
-
-    def write(self, view: memoryview) -> None:
-        """Append whole blocks (the last one may be shorter) and take their checksums."""
-        self._checksums += block_crcs(view, self._block_size)
-        done = 0
-        while done < len(view):
-            try:
-                self._storage.check_room()
-                done += os.pwrite(self._fd, view[done:], self._offset + done)
-            except OSError as error:
-                raise self._storage.failed(error) from None
-        self._offset += len(view)
-
-    @property
-    def checksums(self) -> bytes:
-        """The checksums of what was written, packed."""
-        return bytes(self._checksums)
-
-    def first_difference(self, checksums: bytes) -> int | None:
-        """Return the first block whose checksum differs from the sender's, or None."""
-        if checksums == self._checksums:
-            return None
-        mine = self.checksums
-        for block in range(block_count(self.size, self._block_size)):
-            part = slice(block * CHECKSUM_BYTES, (block + 1) * CHECKSUM_BYTES)
-            if mine[part] != checksums[part]:
-                return block
-        return block_count(self.size, self._block_size)
-
-    def commit(self) -> StoredReplica:
-        """Make the replica durable under its final name and return it.
-
-        A failed fsync is final: the kernel may have dropped the pages, so a second one could
-        succeed without the bytes being there.
-        """
-        try:
-            os.fsync(self._fd)
-            os.close(self._fd)
-            self._fd = -1
-            self._write_checksums()
-            return self._storage.publish(self)
-        except OSError as error:
-            raise self._storage.failed(error) from None
-
-    def _write_checksums(self) -> None:
-        message = pb.ReplicaChecksums(
-            version=self.version, size=self.size, block_size=self._block_size, checksums=self.checksums
-        ).SerializeToString()
-        fd = os.open(self._crc, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(fd, "wb") as file:  # writes all of it, or raises
-            file.write(crc(message) + message)
-            file.flush()
-            os.fsync(fd)
-
-    @property
-    def temporary(self) -> tuple[Path, Path]:
-        """Where data and checksums are before they are published."""
-        return self._data, self._crc
-
-    def abort(self) -> None:
-        """Remove what was written."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-        self._data.unlink(missing_ok=True)
-        self._crc.unlink(missing_ok=True)
-
-
 class Storage:
     """The replicas of one keeper.
 
@@ -199,12 +134,14 @@ class Storage:
     keeper : str
         Whose it is.
     gate : Gate
-        Checked before anything is published, so that a killed keeper publishes nothing.
+        Checked at each step, so that a killed keeper publishes nothing.
 
     Attributes
     ----------
     is_full : bool
         Set it, and the disk behaves as one without room: nothing new is written, what is there stays.
+    strays : list of str
+        Files among the replicas that are none of a keeper's, found at the start and left alone.
 
     Raises
     ------
@@ -212,26 +149,31 @@ class Storage:
         Another keeper works there.
     WrongDirectory
         It belongs to another keeper.
+    UnsafeDirectory
+        A symbolic link is where the replicas should be.
+    StorageFailed
+        The disk does not let itself be read or written.
     """
 
     def __init__(self, directory: Path, keeper: str, gate: Gate) -> None:
         self.directory, self.keeper = directory.resolve(), keeper
         self.is_full = False
         self.replicas = self.directory / "replicas"
-        self._gate = gate
         try:
             self._lock = DirectoryLock(self.directory)
         except OSError as error:
             raise error if isinstance(error, DirectoryInUse) else self.failed(error) from None
         try:
             self._claim()
-            self._sweep()
-        except BaseException:
+            self._shelf = ShelfDirectory(self.replicas, gate)
+            self.strays = self._sweep()
+        except BaseException as error:
             self._lock.release()
+            if isinstance(error, OSError) and not isinstance(error, DfsError):
+                raise self.failed(error) from None
             raise
 
     def _claim(self) -> None:
-        self.replicas.mkdir(exist_ok=True)
         identity = self.directory / "keeper.json"
         if identity.exists():
             owner = read_identity(identity, "keeper")
@@ -240,16 +182,15 @@ class Storage:
             return
         write_identity(identity, {"keeper": self.keeper})
 
-    def _sweep(self) -> None:
-        for path in self.replicas.iterdir():
-            orphan = path.suffix == ".crc" and not path.with_suffix(".data").exists()
-            if path.suffix == ".tmp" or orphan:
-                path.unlink()
+    def _sweep(self) -> list[str]:
+        names = self._shelf.names()
+        for name in shelf.leftovers(names):
+            self._shelf.unlink(name)
+        return shelf.strays(names)
 
     def failed(self, error: OSError) -> StorageFailed:
         """Return the typed error for a failure of the disk."""
-        reason = "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
-        return StorageFailed(keeper=self.keeper, reason=reason)
+        return StorageFailed(keeper=self.keeper, reason=reason_of(error))
 
     def check_room(self) -> None:
         """Fail as the kernel does when the disk is full."""
@@ -265,58 +206,81 @@ class Storage:
 
     def scan(self) -> Iterator[StoredReplica]:
         """Yield what is on the disk, by version; without good checksums, with a digest that fits no version."""
-        for path in sorted(self.replicas.glob("*.data")):
-            if _VERSION.fullmatch(path.stem) and not path.is_symlink():
-                size = path.stat().st_size
-                yield StoredReplica(path.stem, size, self._digest(path, size), str(path))
+        for version in shelf.replicas(self._shelf.names()):
+            try:
+                fd = self._shelf.open(version + DATA)
+            except OSError:  # it is there and can't be read: whoever asks for it is told so
+                yield StoredReplica(version, 0, UNKNOWN_DIGEST, self._shelf.path(version + DATA))
+                continue
+            if fd is not None:
+                size = os.fstat(fd).st_size
+                os.close(fd)
+                yield StoredReplica(version, size, self._digest(version, size), self._shelf.path(version + DATA))
 
-    def _digest(self, path: Path, size: int) -> int:
+    def _digest(self, version: str, size: int) -> int:
         try:
-            content = path.with_suffix(".crc").read_bytes()
-            message = pb.ReplicaChecksums.FromString(content[SIZE:])
-        except (FileNotFoundError, DecodeError):
+            noted = self.checksums(version, size)
+        except (OSError, DecodeError):
             return UNKNOWN_DIGEST
-        sound = content[:SIZE] == crc(content[SIZE:])
-        if not sound or message.version != path.stem or message.size != size:
+        if noted is None:
             return UNKNOWN_DIGEST
-        return digest(message.checksums)
+        return shelf.stored_digest(version, size, noted.version, noted.size, digest(noted.checksums))
+
+    def checksums(self, version: str, size: int) -> pb.ReplicaChecksums | None:
+        """Return what the checksums file of a replica of `size` bytes says, or None when it is missing or damaged."""
+        fd = self._shelf.open(version + CHECKSUMS)
+        if fd is None:
+            return None
+        with open(fd, "rb") as file:
+            content = file.read(CHECKSUM_BYTES * size + _CHECKSUMS_ROOM_BYTES)
+        if content[:SIZE] != crc(content[SIZE:]):
+            return None
+        return pb.ReplicaChecksums.FromString(content[SIZE:])
 
     def create(self, version: str, size: int, block_size: int) -> ReplicaWriter:
-        """Start writing a replica; room for it is allocated at once."""
-        try:
-            return ReplicaWriter(self, check_version(version), size, block_size)
-        except FileNotFoundError as error:
-            raise self.failed(error) from None
-
-    def publish(self, writer: ReplicaWriter) -> StoredReplica:
-        """Rename a written replica into place: checksums first, data last, then sync the directory."""
-        data, checksums = writer.temporary
-        final = self.replicas / f"{writer.version}.data"
-        self._gate.check()
-        os.rename(checksums, final.with_suffix(".crc"))
-        os.rename(data, final)
-        sync_directory(self.replicas)
-        self._gate.check()
-        return StoredReplica(writer.version, writer.size, digest(writer.checksums), str(final))
+        """Start writing a replica; room for it is allocated at once. Raises StorageFailed when there is none."""
+        return ReplicaWriter(self, self._shelf, check_version(version), size, block_size)
 
     def open(self, version: str) -> OpenReplica:
-        """Open a replica for reading, or raise NoSuchReplica."""
-        path = self.replicas / f"{check_version(version)}.data"
+        """Open a replica for reading; raise NoSuchReplica, or BadReplica when the disk does not let it be read."""
+        name = check_version(version) + DATA
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            fd = self._shelf.open(name)
         except OSError as error:
-            if error.errno not in (errno.ENOENT, errno.ELOOP):
-                raise self.failed(error) from None
-            raise NoSuchReplica(keeper=self.keeper, version=version) from None
+            raise BadReplica(keeper=self.keeper, version=version, reason=reason_of(error)) from None
+        if fd is None:
+            raise NoSuchReplica(keeper=self.keeper, version=version)
         return OpenReplica(fd, os.fstat(fd).st_size)
 
     def delete(self, version: str) -> None:
-        """Remove a replica, data first, durably; one that is not there is no error."""
-        path = self.replicas / f"{check_version(version)}.data"
-        path.unlink(missing_ok=True)
-        path.with_suffix(".crc").unlink(missing_ok=True)
-        sync_directory(self.replicas)
+        """Remove a replica, data first, durably; one that is not there is no error.
+
+        Raises
+        ------
+        ReplicaNotDeleted
+            A step failed; `remains` says whether there is still a replica.
+        """
+        check_version(version)
+        steps = {
+            Step.UNLINK_DATA: lambda: self._shelf.unlink(version + DATA),
+            Step.UNLINK_CHECKSUMS: lambda: self._shelf.unlink(version + CHECKSUMS),
+            Step.SYNC_DIRECTORY: self._shelf.sync,
+        }
+        try:
+            for step in shelf.DELETE:
+                self._shelf.take(step, steps[step])
+        except OSError as error:
+            raise ReplicaNotDeleted(keeper=self.keeper, version=version, reason=reason_of(error)) from None
+
+    def remains(self, version: str) -> bool:
+        """Return True unless a replica is certainly gone, after a deletion that failed."""
+        try:
+            return version + DATA in self._shelf.names()
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Let the directory go."""
-        self._lock.release()
+        if not self._lock.is_released:
+            self._shelf.close()
+            self._lock.release()

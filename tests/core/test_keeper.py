@@ -12,6 +12,7 @@ from dfslab.core.keeper import Keeper
 from dfslab.core.keeper.events import (
     BeatNow,
     CopyOrdered,
+    DeleteFailed,
     DropOrdered,
     Event,
     FetchFailed,
@@ -21,6 +22,7 @@ from dfslab.core.keeper.events import (
     RegisterAnswered,
     RegistrationLapsed,
     RegistrationRefused,
+    ReplicaDeleted,
     ReplicaWritten,
     ReportGivenUp,
     SourceOrdered,
@@ -34,6 +36,7 @@ from dfslab.core.keeper.instructions import (
     Instruction,
     Note,
     SendCopyFailed,
+    SendDropped,
     SendHeartbeat,
     SendRegister,
     SendStored,
@@ -249,9 +252,10 @@ def test_a_replica_that_does_not_count_is_deleted() -> None:
 
     todo = k.handle(StoredAnswered("v-new", keep=False, reason="the master knows no such upload"), 0.8)
 
-    assert todo == [DeleteReplica("v-new", tell_master=False, incarnation=2)]
+    assert todo == [DeleteReplica("v-new")]
     assert k.replicas() == ()
     assert k.handle(StoredAnswered("v-new", keep=False, reason="again"), 0.9) == []
+    assert k.handle(ReplicaDeleted("v-new"), 1.0) == []
 
 
 def test_an_upload_that_breaks_off_leaves_nothing() -> None:
@@ -372,24 +376,76 @@ def test_a_source_says_whether_it_can_serve() -> None:
 # -- drops --------------------------------------------------------------------------------------
 
 
-def test_an_ordered_drop_deletes_the_replica_and_tells_the_master() -> None:
+def test_an_ordered_drop_deletes_the_replica_and_then_tells_the_master() -> None:
     k = keeper(OLD, incarnation=1)
 
-    todo = k.handle(DropOrdered("v-old", 1, "master.1:9"), 1.0)
+    assert k.handle(DropOrdered("v-old", 1, "master.1:9"), 1.0) == [DeleteReplica("v-old")]
+    assert k.replicas() == ()
+    todo = k.handle(ReplicaDeleted("v-old"), 1.5)
 
     (note,) = [one.event for one in todo if isinstance(one, Note)]
     assert (note.kind, note.version, note.bytes, note.cause) == (Kind.REPLICA_DROPPED, "v-old", 25, "master.1:9")
-    assert without_notes(todo) == [DeleteReplica("v-old", tell_master=True, incarnation=1)]
-    assert k.replicas() == ()
+    assert without_notes(todo) == [SendDropped("v-old", 1)]
 
 
 def test_a_drop_of_what_is_not_there_is_confirmed_all_the_same() -> None:
     """The confirmation may have been lost; the order is repeated until one arrives."""
     k = keeper(incarnation=1)
 
-    assert without_notes(k.handle(DropOrdered("v-old", 1, ""), 1.0)) == [
-        DeleteReplica("v-old", tell_master=True, incarnation=1)
-    ]
+    assert k.handle(DropOrdered("v-old", 1, ""), 1.0) == [DeleteReplica("v-old")]
+    assert without_notes(k.handle(ReplicaDeleted("v-old"), 1.1)) == [SendDropped("v-old", 1)]
+
+
+def test_a_drop_that_is_repeated_while_the_disk_is_slow_is_done_once() -> None:
+    k = keeper(OLD, incarnation=1)
+    k.handle(DropOrdered("v-old", 1, ""), 1.0)
+
+    assert k.handle(DropOrdered("v-old", 1, ""), 11.0) == []
+
+
+def test_a_drop_that_the_disk_refuses_is_not_confirmed_and_what_remains_is_reported() -> None:
+    """FAULTS 15: the master repeats the order with its next scan; until then it knows what is there."""
+    k = keeper(OLD, incarnation=1)
+    k.handle(DropOrdered("v-old", 1, "master.1:9"), 1.0)
+
+    todo = k.handle(DeleteFailed("v-old", "Input/output error", remains=True), 1.1)
+
+    (note,) = [one.event for one in todo if isinstance(one, Note)]
+    assert (note.kind, note.version, note.cause) == (Kind.NODE_ERROR, "v-old", "master.1:9")
+    assert without_notes(todo) == []
+    assert k.replicas() == (OLD,)
+    assert k.handle(DropOrdered("v-old", 1, "master.1:20"), 11.0) == [DeleteReplica("v-old")]
+
+
+def test_a_replica_whose_data_went_before_the_disk_refused_the_rest_is_not_reported() -> None:
+    k = keeper(OLD, incarnation=1)
+    k.handle(DropOrdered("v-old", 1, ""), 1.0)
+
+    k.handle(DeleteFailed("v-old", "Input/output error", remains=False), 1.1)
+
+    assert k.replicas() == ()
+
+
+def test_nothing_of_a_version_is_taken_in_while_an_earlier_replica_of_it_is_being_deleted() -> None:
+    """The deletion, late on a slow disk, would take the new replica away, which the master counts on."""
+    k = keeper(NEW, incarnation=1)
+    k.handle(DropOrdered("v-new", 1, ""), 1.0)
+    k.handle(RegistrationLapsed(1), 2.0)
+    k.handle(RegisterAnswered(2), 2.1)
+
+    for event in (order(incarnation=2), PutRequested("v-new", 25, FREE)):
+        with pytest.raises(StorageFailed, match="being deleted"):
+            k.handle(event, 2.2)
+    k.handle(ReplicaDeleted("v-new"), 2.3)
+    assert without_notes(k.handle(order(incarnation=2), 2.4)) == [Fetch(order(incarnation=2))]
+
+
+def test_a_copy_of_what_is_there_already_is_refused() -> None:
+    """Guarantee 3: nothing is written over a replica."""
+    k = keeper(NEW, incarnation=1)
+
+    with pytest.raises(StorageFailed, match="is there already"):
+        k.handle(order(), 1.0)
 
 
 ORDERS: list[Event] = [

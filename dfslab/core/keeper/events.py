@@ -139,6 +139,22 @@ class DropOrdered:
     cause: str
 
 
+@dataclass(frozen=True, slots=True)
+class ReplicaDeleted:
+    """A replica is gone from the disk, durably."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteFailed:
+    """The disk refused a step of a deletion; `remains` says whether the replica is still there."""
+
+    version: str
+    reason: str
+    remains: bool
+
+
 Event = (
     Tick
     | BeatNow
@@ -156,4 +172,6 @@ Event = (
     | SourceOrdered
     | FetchFailed
     | DropOrdered
+    | ReplicaDeleted
+    | DeleteFailed
 )

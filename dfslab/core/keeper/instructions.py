@@ -51,10 +51,16 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class DeleteReplica:
-    """Delete a replica from the disk, then tell the master if it ordered that."""
+    """Delete a replica from the disk; ends in ReplicaDeleted or DeleteFailed."""
 
     version: str
-    tell_master: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SendDropped:
+    """Tell the master that a replica which it ordered dropped is gone."""
+
+    version: str
     incarnation: int
 
 
@@ -72,4 +78,6 @@ class Note:
     event: TraceEvent
 
 
-Instruction = SendRegister | SendHeartbeat | SendStored | SendCopyFailed | Fetch | DeleteReplica | Stop | Note
+Instruction = (
+    SendRegister | SendHeartbeat | SendStored | SendCopyFailed | Fetch | DeleteReplica | SendDropped | Stop | Note
+)

@@ -99,6 +99,7 @@ class Keeper:
         self._tracer = Tracer(keeper, boot)
         self._replicas = {stored.version: stored for stored in replicas}
         self._receiving: dict[str, str] = {}
+        self._deleting: dict[str, tuple[StoredReplica | None, events.DropOrdered | None]] = {}
         self._last_contact = 0.0
         self._next_beat = 0.0
 
@@ -180,11 +181,17 @@ class Keeper:
         return []
 
     def _reserve(self, version: str, size: int, free_bytes: int) -> None:
-        if version in self._receiving or version in self._replicas:
-            raise StorageFailed(keeper=self.keeper, reason=f"version {version} is there already")
+        self._check_absent(version)
         if size + HEADROOM_BYTES > free_bytes:
             raise StorageFailed(keeper=self.keeper, reason=f"{size} bytes do not fit, {free_bytes} are free")
         self._receiving[version] = ""
+
+    def _check_absent(self, version: str) -> None:
+        """Refuse what would be written over, or under, a replica of the same version."""
+        if version in self._receiving or version in self._replicas:
+            raise StorageFailed(keeper=self.keeper, reason=f"version {version} is there already")
+        if version in self._deleting:
+            raise StorageFailed(keeper=self.keeper, reason=f"an earlier replica of {version} is being deleted")
 
     def _on_write_aborted(self, event: events.WriteAborted, now: float) -> list[Instruction]:
         self._receiving.pop(event.version, None)
@@ -208,8 +215,7 @@ class Keeper:
     def _on_stored_answered(self, event: events.StoredAnswered, now: float) -> list[Instruction]:
         if event.keep or event.version not in self._replicas:
             return []
-        del self._replicas[event.version]
-        return [instructions.DeleteReplica(event.version, tell_master=False, incarnation=self.incarnation)]
+        return self._delete(event.version, None)
 
     def _check_incarnation(self, incarnation: int) -> None:
         """Refuse orders that do not belong to the standing registration: while it is renewed, the report must hold."""
@@ -222,6 +228,7 @@ class Keeper:
             return []
         if event.version.id in self._receiving:
             raise StorageFailed(keeper=self.keeper, reason=f"an earlier copy of {event.version.id} is still arriving")
+        self._check_absent(event.version.id)
         self._receiving[event.version.id] = event.copy_id
         note = self._tracer.event(
             Kind.COPY_STARTED,
@@ -246,12 +253,31 @@ class Keeper:
 
     def _on_drop_ordered(self, event: events.DropOrdered, now: float) -> list[Instruction]:
         self._check_incarnation(event.incarnation)
-        stored = self._replicas.pop(event.version, None)
-        note = self._tracer.event(
-            Kind.REPLICA_DROPPED, now, version=event.version, bytes=stored.size if stored else 0, cause=event.cause
-        )
-        delete = instructions.DeleteReplica(event.version, tell_master=True, incarnation=self.incarnation)
-        return [instructions.Note(note), delete]
+        if event.version in self._deleting:
+            return []
+        return self._delete(event.version, event)
+
+    def _delete(self, version: str, order: events.DropOrdered | None) -> list[Instruction]:
+        """Take a replica off the list and have it deleted: until that has ended, no other of the version comes."""
+        self._deleting[version] = (self._replicas.pop(version, None), order)
+        return [instructions.DeleteReplica(version)]
+
+    def _on_replica_deleted(self, event: events.ReplicaDeleted, now: float) -> list[Instruction]:
+        stored, order = self._deleting.pop(event.version)
+        if order is None:
+            return []
+        size = stored.size if stored else 0
+        note = self._tracer.event(Kind.REPLICA_DROPPED, now, version=event.version, bytes=size, cause=order.cause)
+        return [instructions.Note(note), instructions.SendDropped(event.version, order.incarnation)]
+
+    def _on_delete_failed(self, event: events.DeleteFailed, now: float) -> list[Instruction]:
+        """Confirm nothing: the master repeats its order with the next scan, and the next report has what is there."""
+        stored, order = self._deleting.pop(event.version)
+        if stored is not None and event.remains:
+            self._replicas[event.version] = stored
+        cause = order.cause if order else ""
+        note = self._tracer.event(Kind.NODE_ERROR, now, version=event.version, cause=cause, reason=event.reason)
+        return [instructions.Note(note)]
 
 
 _HANDLERS: dict[type, Callable[[Keeper, Any, float], list[Instruction]]] = {
@@ -271,4 +297,6 @@ _HANDLERS: dict[type, Callable[[Keeper, Any, float], list[Instruction]]] = {
     events.SourceOrdered: Keeper._on_source_ordered,
     events.FetchFailed: Keeper._on_fetch_failed,
     events.DropOrdered: Keeper._on_drop_ordered,
+    events.ReplicaDeleted: Keeper._on_replica_deleted,
+    events.DeleteFailed: Keeper._on_delete_failed,
 }
