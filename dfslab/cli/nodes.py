@@ -19,6 +19,7 @@ from dfslab.core.model import Address
 from dfslab.core.names import check_name
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
+from dfslab.runtime import failpoints
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.keeper_node import KeeperNode, KeeperSettings
 from dfslab.runtime.master_node import MasterNode, MasterSettings
@@ -100,6 +101,7 @@ def master(root: Path, host: str, port: int, token_file: Path | None, quiet: boo
       dfslab master --root /srv/dfs --host 0.0.0.0 --replicas 2
     """
     checked = Options(**options)
+    failpoints.arm_from_environment()
     signals = Signals()
     root.mkdir(parents=True, exist_ok=True)
     token, where = master_token(token_file, root)
@@ -158,6 +160,7 @@ def keeper(
     Options(heartbeat_interval_s=heartbeat_interval_s, heartbeat_timeout_s=heartbeat_timeout_s)
     if _is_everywhere(host) and not advertise:
         raise click.UsageError(f"--host {host} is no address that others can reach: pass --advertise HOST too")
+    failpoints.arm_from_environment()
     signals = Signals()
     settings = KeeperSettings(
         name=check_name(name),

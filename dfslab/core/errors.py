@@ -501,7 +501,7 @@ class CatalogDamaged(DfsError, OSError):
     def __init__(self, *, path: str, reason: str) -> None:
         super().__init__(
             f"the catalog {path} is damaged ({reason}); the master did not start and nothing was overwritten: "
-            "put a good copy in its place",
+            "`dfslab fsck` says what is left, `dfslab restore` puts a backup in its place",
             path=path,
             reason=reason,
         )
@@ -517,6 +517,18 @@ class CatalogUnwritable(DfsError, OSError):
             f"the master could not write its catalog {path} ({reason}), so nothing was changed; free some space there",
             path=path,
             reason=reason,
+        )
+
+
+class CatalogFull(CatalogUnwritable):
+    """The master is read-only, because the disk of its catalog is full; nothing was changed."""
+
+    def __init__(self, *, path: str) -> None:
+        DfsError.__init__(
+            self,
+            f"the master is read-only because the disk of its catalog {path} is full, so nothing was changed; files "
+            "can still be read: free some space there, and it goes on by itself",
+            path=path,
         )
 
 

@@ -1,5 +1,6 @@
 """The master's catalog, with real SQLite."""
 
+import contextlib
 import os
 import signal
 import sqlite3
@@ -79,6 +80,91 @@ def test_a_batch_is_durable_whole_or_not_at_all(tmp_path: Path) -> None:
     catalog.append([PutKeeper("keeper-9", 1)])
 
 
+def test_a_number_that_sqlite_cannot_hold_leaves_no_transaction_open(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog")
+
+    with pytest.raises(OverflowError):
+        catalog.append([PutKeeper("keeper-1", 1 << 64)])
+
+    catalog.append([PutKeeper("keeper-2", 1)])
+    assert everything(catalog) == {PutKeeper("keeper-2", 1)}
+
+
+FIRST_FORMAT = """
+BEGIN;
+CREATE TABLE keepers (
+    keeper TEXT PRIMARY KEY, incarnation INTEGER NOT NULL, decommissioned INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE versions (
+    version TEXT PRIMARY KEY, name TEXT NOT NULL, size INTEGER NOT NULL, block_size INTEGER NOT NULL,
+    checksums BLOB NOT NULL, created_at REAL NOT NULL, deleted INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX current_names ON versions (name) WHERE NOT deleted;
+CREATE TABLE replicas (
+    version TEXT NOT NULL, keeper TEXT NOT NULL, path TEXT NOT NULL, corrupt INTEGER NOT NULL,
+    PRIMARY KEY (version, keeper)
+) WITHOUT ROWID;
+CREATE TABLE uploads (
+    upload TEXT PRIMARY KEY, version TEXT NOT NULL, ack_replicas INTEGER NOT NULL, unix_s REAL NOT NULL
+) WITHOUT ROWID;
+INSERT INTO keepers VALUES ('keeper-1', 3, 0), ('keeper-2', 1, 1);
+INSERT INTO versions VALUES ('v1-0000000000', 'clip', 10, 4, CAST('abcdefghijkl' AS BLOB), 1.5, 0);
+INSERT INTO replicas VALUES ('v1-0000000000', 'keeper-1', '/somewhere', 0);
+INSERT INTO uploads VALUES ('u1', 'v1-0000000000', 2, 7.0);
+PRAGMA user_version = 1;
+COMMIT;
+"""
+
+
+def first_format(path: Path, *more: str) -> None:
+    """Write a catalog as dfslab 0.1.0 did."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.executescript(FIRST_FORMAT)
+        for statement in more:
+            db.execute(statement)
+
+
+def test_a_catalog_of_the_first_format_is_brought_to_this_one_with_everything_in_it(tmp_path: Path) -> None:
+    first_format(tmp_path / "catalog")
+
+    catalog = Catalog(tmp_path / "catalog")
+
+    assert everything(catalog) == set(RECORDS)
+    cluster = catalog.cluster
+    catalog.append([PutKeeper("keeper-3", 1)])
+    catalog.close()
+    again = Catalog(tmp_path / "catalog")
+    assert everything(again) == {*RECORDS, PutKeeper("keeper-3", 1)}
+    assert (again.cluster, len(cluster)) == (cluster, 16)
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        "UPDATE versions SET size = -1",
+        "UPDATE versions SET checksums = CAST('abc' AS BLOB)",
+        "UPDATE versions SET name = '../up'",
+        "UPDATE versions SET block_size = 0",
+        "UPDATE versions SET created_at = 'today'",
+        "UPDATE versions SET deleted = 7",
+        "UPDATE keepers SET incarnation = -4",
+        "UPDATE replicas SET version = 'v9-0000000000'",
+        "UPDATE uploads SET ack_replicas = 0",
+        "ALTER TABLE keepers ADD COLUMN extra",
+    ],
+)
+def test_rows_that_no_master_writes_are_refused_also_in_the_first_format(tmp_path: Path, nonsense: str) -> None:
+    first_format(tmp_path / "catalog", nonsense)
+    before = (tmp_path / "catalog").read_bytes()
+
+    with pytest.raises(CatalogDamaged, match="nothing was overwritten"):
+        Catalog(tmp_path / "catalog")
+
+    assert (tmp_path / "catalog").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["catalog"]
+
+
 def test_a_process_killed_at_any_moment_leaves_every_batch_that_was_acknowledged(tmp_path: Path) -> None:
     """FAULTS row 7: the child says each number after its commit, and is killed -9 in mid-stream."""
     code = """
@@ -133,7 +219,7 @@ def test_a_damaged_catalog_is_refused_named_and_left_as_it_is(tmp_path: Path, da
             other.close()
         elif damage == "a later format":
             with sqlite3.connect(path) as later:
-                later.execute("PRAGMA user_version = 2")
+                later.execute("PRAGMA user_version = 3")
             later.close()
         else:
             content = bytearray(path.read_bytes())

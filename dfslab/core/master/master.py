@@ -58,12 +58,18 @@ HANDLERS: dict[type, Handler] = {
 
 @dataclass
 class CatalogImage:
-    """What the catalog remembers, read back at a start."""
+    """What the catalog remembers, read back at a start.
+
+    `cluster` is the cluster's id; `restored` says that it comes from a backup, so that it may have
+    forgotten files that keepers still hold.
+    """
 
     keepers: list[PutKeeper] = field(default_factory=list)
     versions: list[Version] = field(default_factory=list)
     replicas: list[PutReplica] = field(default_factory=list)
     uploads: list[PutUpload] = field(default_factory=list)
+    cluster: str = ""
+    restored: bool = False
 
     def records(self) -> Iterable[CatalogRecord]:
         """Yield the records that would make this image."""
