@@ -80,8 +80,8 @@ class Case:
         assert self.struck.total(), "no fault struck in this case, so it has shown nothing"
         for ledger in self._ledgers:
             if not ledger.cluster.closed:
-                self._ports |= _ports_of(ledger)
                 ledger.judge()
+                self._ports |= _ports_of(ledger)
                 ledger.cluster.close()
         until_none("leftovers", self.leftovers, LEFTOVER_LIMIT_S)
 
@@ -96,6 +96,6 @@ class Case:
 
 
 def _ports_of(ledger: Ledger) -> set[int]:
-    table = ledger.cluster.keepers()
-    addresses = [ledger.cluster.address, *table.address, *table.data_address]
-    return {int(address.rpartition(":")[2]) for address in addresses}
+    keepers = ledger.cluster._client.keeper_infos()
+    theirs = [address.port for keeper in keepers for address in (keeper.address, keeper.data_address)]
+    return {int(ledger.cluster.address.rpartition(":")[2]), *theirs}
