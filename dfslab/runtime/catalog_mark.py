@@ -49,8 +49,10 @@ class Mark:
         os.pwrite(self._fd, body + crc(body), 0)  # less than a sector, so it is there whole or not at all
 
     def close(self) -> None:
-        """Close the file."""
-        os.close(self._fd)
+        """Close the file; a node that was killed by half is closed again."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
 
 def read_mark(catalog: Path) -> int | None:

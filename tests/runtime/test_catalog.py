@@ -51,6 +51,15 @@ def test_what_was_appended_is_there_after_reopening(tmp_path: Path) -> None:
     assert everything(Catalog(tmp_path / "catalog")) == set(RECORDS)
 
 
+def test_a_catalog_that_is_closed_twice_closes_nobody_elses_file(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog")
+    catalog.close()
+    with (tmp_path / "other").open("wb") as other:  # takes the descriptor that has become free
+        catalog.close()
+        other.write(b"still open")
+    assert (tmp_path / "other").read_bytes() == b"still open"
+
+
 def test_records_replace_and_remove_earlier_ones(tmp_path: Path) -> None:
     catalog = Catalog(tmp_path / "catalog")
     catalog.append(RECORDS)
