@@ -171,14 +171,16 @@ class UploadUnconfirmed(DfsError, TimeoutError):
     definite = False
     status = Status.DEADLINE_EXCEEDED
 
-    def __init__(self, *, name: str, wanted: int, copies: int, waited_s: float) -> None:
+    def __init__(self, *, name: str, wanted: int, copies: int, waited_s: float, reason: str = "") -> None:
+        known = f"{copies} known; {reason}" if reason else f"{copies} known"
         super().__init__(
-            f"{name!r} was not confirmed on {wanted} keepers within {waited_s:.1f} s ({copies} known); "
+            f"{name!r} was not confirmed on {wanted} keepers within {waited_s:.1f} s ({known}); "
             "it may be stored: look with stat(), or upload it again",
             name=name,
             wanted=wanted,
             copies=copies,
             waited_s=waited_s,
+            reason=reason,
         )
 
 

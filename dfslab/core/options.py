@@ -17,6 +17,7 @@ _TIMERS = (
     "replication_interval_s",
     "orphan_grace_s",
     "copy_retry_s",
+    "upload_memory_s",
     "stall_timeout_s",
     "ack_timeout_s",
 )
@@ -40,6 +41,9 @@ class Options:
         How long a replica that the catalog does not know stays on a keeper.
     copy_retry_s : float
         Wait before a failed copy is tried again; doubles up to the replication interval.
+    upload_memory_s : float
+        How long an upload id is remembered, for a retry to find it; what an upload that broke off has left
+        on keepers is kept as long.
     copies_per_keeper : int
         Repairs that a keeper takes part in at a time, as source and as target each.
     stall_timeout_s : float
@@ -56,6 +60,7 @@ class Options:
     repair: RepairMode = "eager"
     orphan_grace_s: float = 60.0
     copy_retry_s: float = 0.5
+    upload_memory_s: float = 6 * 3600.0
     copies_per_keeper: int = 4
     stall_timeout_s: float = 5.0
     ack_timeout_s: float = 30.0
@@ -82,11 +87,11 @@ class Options:
     def at_speed(self, speed: float) -> Options:
         """Return the same settings with every timer divided by `speed`.
 
-        The bounds on a single transfer (`stall_timeout_s`, `ack_timeout_s`) are left alone: they
-        guard against real disks and networks, which do not run faster.
+        The bounds on a single transfer (`stall_timeout_s`, `ack_timeout_s`) and on a client's retries
+        (`upload_memory_s`) are left alone: real disks, networks and people do not run faster.
         """
         speed = check_positive("speed", speed)
-        paced = [name for name in _TIMERS if name not in ("stall_timeout_s", "ack_timeout_s")]
+        paced = [name for name in _TIMERS if name not in ("upload_memory_s", "stall_timeout_s", "ack_timeout_s")]
         return dataclasses.replace(self, **{name: getattr(self, name) / speed for name in paced})
 
     @property

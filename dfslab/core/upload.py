@@ -138,7 +138,7 @@ class Upload:
             self._sent_at = now
             return AskState(AWAIT_HOLD_S)
         if isinstance(event, SendFailed):
-            return self._on_send_failed(event.error)
+            return self._on_send_failed(event.error, now)
         return self._on_state(event.state, now)
 
     def _on_slot(self, slot: Slot) -> Action:
@@ -150,12 +150,12 @@ class Upload:
         self._attempts += 1
         return Send(slot.version, slot.keeper, slot.address, slot.cause)
 
-    def _on_send_failed(self, error: DfsError) -> Action:
+    def _on_send_failed(self, error: DfsError, now: float) -> Action:
         self._may_be_stored = self._may_be_stored or not error.definite
         self._excluded[self._keeper] = None
         self._reasons.append(f"{self._keeper}: {error}")
         if self._attempts >= MAX_ATTEMPTS:
-            return Fail(UploadFailed(name=self.name, reasons=self._reasons))
+            return self._fail(UploadFailed(name=self.name, reasons=self._reasons), now)
         return AskSlot(tuple(self._excluded))
 
     def _on_state(self, state: UploadState, now: float) -> Action:
@@ -164,26 +164,31 @@ class Upload:
         if not state.known:
             self._attempts += 1
             if self._attempts >= MAX_ATTEMPTS:
-                return Fail(UploadFailed(name=self.name, reasons=[*self._reasons, "the master lost the upload"]))
+                lost = UploadFailed(name=self.name, reasons=[*self._reasons, "the master lost the upload"])
+                return self._fail(lost, now)
             return AskSlot(tuple(self._excluded))
         self._copies = max(self._copies, state.copies)
         self._sent_at = now if self._sent_at is None else self._sent_at
         waited_s = now - self._sent_at
         if waited_s >= self._ack_timeout_s:
-            return Fail(
-                UploadUnconfirmed(name=self.name, wanted=self._ack_replicas, copies=self._copies, waited_s=waited_s)
-            )
+            return Fail(self._unconfirmed(waited_s))
         return AskState(min(AWAIT_HOLD_S, self._ack_timeout_s - waited_s), pause_s=0.05)
 
     def _on_master_failed(self, event: MasterFailed, now: float) -> Action:
         self._silent_since = now if self._silent_since is None else self._silent_since
         if not event.transient or now - self._silent_since >= self._master_timeout_s:
-            if (self._sent_at is not None or self._may_be_stored) and event.transient:
-                waited_s = now - (self._silent_since if self._sent_at is None else self._sent_at)
-                return Fail(
-                    UploadUnconfirmed(name=self.name, wanted=self._ack_replicas, copies=self._copies, waited_s=waited_s)
-                )
-            return Fail(event.error)
+            return self._fail(event.error, now)
         if self._sent_at is not None:
             return AskState(AWAIT_HOLD_S, pause_s=0.1)
         return AskSlot(tuple(self._excluded), pause_s=0.1)
+
+    def _fail(self, error: DfsError, now: float) -> Action:
+        """Give up: with the error, unless it would say that nothing was stored where that is not certain."""
+        if self._sent_at is None and not self._may_be_stored:
+            return Fail(error)
+        began = next((at for at in (self._sent_at, self._silent_since) if at is not None), now)
+        return Fail(self._unconfirmed(now - began, reason=str(error)))
+
+    def _unconfirmed(self, waited_s: float, reason: str = "") -> UploadUnconfirmed:
+        wanted, copies = self._ack_replicas, self._copies
+        return UploadUnconfirmed(name=self.name, wanted=wanted, copies=copies, waited_s=waited_s, reason=reason)

@@ -14,14 +14,13 @@ from dfslab.core.errors import (
     BadToken,
     DfsError,
     KeeperFenced,
-    MasterUnavailable,
     NotRecorded,
     ReplicaNotDeleted,
     StaleIncarnation,
     WrongState,
 )
 from dfslab.core.keeper import Keeper, events, instructions
-from dfslab.core.keeper.keeper import Membership, insistence
+from dfslab.core.keeper.keeper import TRY_AGAIN, Membership, insistence
 from dfslab.core.model import Address, Version
 from dfslab.core.nodes import MASTER
 from dfslab.core.patience import Patience
@@ -357,7 +356,7 @@ class KeeperNode(DataKeeperServicer):
             except StaleIncarnation:
                 self._handle(events.RegistrationLapsed(request.incarnation))
                 problem = "its registration has lapsed"
-            except MasterUnavailable as error:
+            except TRY_AGAIN as error:
                 problem = str(error)
             pause_s = patience.next_pause(self._clock.now())
             if pause_s is None or self._stop.wait(pause_s):

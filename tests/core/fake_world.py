@@ -32,7 +32,6 @@ from dfslab.core.master.instructions import (
     Slot,
     UploadState,
 )
-from dfslab.core.master.uploads import REMEMBERED_S
 from dfslab.core.model import Address, StoredReplica
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
@@ -494,7 +493,7 @@ class World:
         self.happened.append(f"{self.lab.now:.1f} heal")
         self.all_goes_well(60)
         self.uploads.clear()
-        self.lab.now += REMEMBERED_S
+        self.lab.now += self.lab.options.upload_memory_s
         self.all_goes_well(40)
 
     def check_all_is_well(self) -> None:

@@ -26,8 +26,8 @@ from dfslab.core.master.instructions import (
     Slot,
     UploadState,
 )
-from dfslab.core.master.uploads import REMEMBERED_S
 from dfslab.core.model import Address, FileInfo, Version
+from dfslab.core.options import Options
 from dfslab.core.trace import Kind
 
 from .worlds import (
@@ -565,8 +565,8 @@ def test_an_upload_id_is_forgotten_when_nobody_retries_it_any_more() -> None:
     world.store("a.mp4", upload="done")
     world.begin("b.mp4", upload="never finished")
 
-    assert world.run(REMEMBERED_S, step=REMEMBERED_S) == []
-    assert world.tick(at=REMEMBERED_S + 0.1) == [AppendCatalog((ForgetUpload("done"),))]
+    assert world.run(Options().upload_memory_s, step=Options().upload_memory_s) == []
+    assert world.tick(at=Options().upload_memory_s + 0.1) == [AppendCatalog((ForgetUpload("done"),))]
     assert world.catalog.uploads == {}
     assert world.wait("done") == [Reply(world.request, UNKNOWN)]
     assert world.wait("never finished") == [Reply(world.request, UNKNOWN)]
@@ -575,10 +575,10 @@ def test_an_upload_id_is_forgotten_when_nobody_retries_it_any_more() -> None:
 def test_an_upload_that_a_client_still_waits_for_is_not_forgotten_under_it() -> None:
     world = lab(keepers=1)
     world.begin("a.mp4", upload="up")
-    world.wait("up", hold_s=10.0, at=REMEMBERED_S - 1.0)
+    world.wait("up", hold_s=10.0, at=Options().upload_memory_s - 1.0)
     waiter = world.request
 
-    said = world.tick(at=REMEMBERED_S + 1.0) + world.tick(at=REMEMBERED_S + 9.0)
+    said = world.tick(at=Options().upload_memory_s + 1.0) + world.tick(at=Options().upload_memory_s + 9.0)
 
     assert said == [Reply(waiter, pending(0))]
-    assert world.wait("up", at=REMEMBERED_S + 10.0) == [Reply(world.request, UNKNOWN)]
+    assert world.wait("up", at=Options().upload_memory_s + 10.0) == [Reply(world.request, UNKNOWN)]

@@ -6,7 +6,15 @@ import enum
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from dfslab.core.errors import InvalidTransition, NoSuchReplica, NotReady, StaleIncarnation, StorageFailed
+from dfslab.core.errors import (
+    CatalogUnwritable,
+    InvalidTransition,
+    MasterUnavailable,
+    NoSuchReplica,
+    NotReady,
+    StaleIncarnation,
+    StorageFailed,
+)
 from dfslab.core.keeper import events, instructions
 from dfslab.core.keeper.instructions import Instruction
 from dfslab.core.model import StoredReplica
@@ -16,6 +24,8 @@ from dfslab.core.trace import Kind, Tracer
 
 REPORT_PATIENCE_S = 15.0
 """How long a keeper tells the master of a stored replica (step 4) before it leaves that to a registration."""
+TRY_AGAIN = (MasterUnavailable, CatalogUnwritable)
+"""What a keeper that tells of a stored replica may meet and be answered later all the same."""
 HEADROOM_BYTES = 1 << 20
 """What a keeper leaves free on its disk."""
 

@@ -201,6 +201,10 @@ class Master:
         keepers = [self._state.keepers[row.keeper] for row in rows if row.state is ReplicaState.CORRUPT]
         return [keeper for keeper in keepers if keeper.serves]
 
+    def holders_of(self, version: str) -> list[str]:
+        """Return the keepers whose replica of a version counts."""
+        return [keeper.id for keeper in self._state.serving_holders(version)]
+
     def files(self, prefix: str = "", after: str = "", limit: int = 1000) -> list[FileInfo]:
         """Return up to `limit` files whose names start with `prefix` and sort behind `after`, by name."""
         names = sorted(name for name in self._state.table.names if name.startswith(prefix) and name > after)

@@ -28,9 +28,6 @@ from dfslab.core.model import FileInfo, Version
 from dfslab.core.names import check_name
 from dfslab.core.trace import Kind
 
-REMEMBERED_S = 6 * 3600.0
-"""How long an upload id is remembered, for a retry to find it."""
-
 
 def on_begin_upload(state: MasterState, event: BeginUpload, now: float, out: Effects) -> None:
     """Grant a slot on a live keeper, or say that this very upload has succeeded already."""
@@ -238,7 +235,7 @@ def expire(state: MasterState, now: float, out: Effects) -> None:
     """Answer waiters whose time is up and forget uploads that nobody retries any more (the oldest come first)."""
     for upload_id in list(state.waiting):
         _release_waiters(state, state.uploads[upload_id], now, out)
-    old = itertools.takewhile(lambda one: now - one.since > REMEMBERED_S, state.uploads.values())
+    old = itertools.takewhile(lambda one: now - one.since > state.options.upload_memory_s, state.uploads.values())
     for upload in [upload for upload in old if upload.id not in state.waiting]:
         del state.uploads[upload.id]
         for attempt in upload.attempts:

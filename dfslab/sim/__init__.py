@@ -1,0 +1,1 @@
+"""The same cores under a virtual clock: whole histories from one seed."""
