@@ -161,7 +161,8 @@ class Upload:
     def _on_state(self, state: UploadState, now: float) -> Action:
         if state.acknowledged is not None:
             return Finish(state.acknowledged)
-        if not state.known:
+        if not state.known:  # so it has forgotten every slot of it, and takes no record of them any more
+            self._sent_at, self._may_be_stored = None, False
             self._attempts += 1
             if self._attempts >= MAX_ATTEMPTS:
                 lost = UploadFailed(name=self.name, reasons=[*self._reasons, "the master lost the upload"])

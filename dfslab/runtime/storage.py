@@ -186,6 +186,8 @@ class Storage:
         names = self._shelf.names()
         for name in shelf.leftovers(names):
             self._shelf.unlink(name)
+        # A process that was killed between its last rename and its sync has left a name that may not be durable.
+        self._shelf.take(Step.SYNC_DIRECTORY, self._shelf.sync)
         return shelf.strays(names)
 
     def failed(self, error: OSError) -> StorageFailed:

@@ -59,10 +59,8 @@ class Disk:
         file.content += data
 
     def sync(self, file: File) -> None:
-        """Make a file's bytes durable, or fail with EIO and lose what was not."""
-        if self.failing_syncs:
-            self.failing_syncs -= 1
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        """Make a file's bytes durable, or fail with EIO."""
+        self._check_syncs()
         file.durable = bytes(file.content)
 
     def rename(self, old: str, new: str) -> None:
@@ -77,7 +75,8 @@ class Disk:
             self._set(name, None)
 
     def sync_directory(self) -> None:
-        """Make the names durable."""
+        """Make the names durable, or fail with EIO."""
+        self._check_syncs()
         self._unsynced_names.clear()
         self.durable_names = dict(self.names)
 
@@ -85,6 +84,11 @@ class Disk:
         """Return a file's bytes, or None when there is no such file."""
         file = self.names.get(name)
         return None if file is None else bytes(file.content)
+
+    def _check_syncs(self) -> None:
+        if self.failing_syncs:
+            self.failing_syncs -= 1
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     def _check_room(self) -> None:
         if self.is_full:
@@ -144,4 +148,5 @@ class Disk:
             file = self.names[name] = File()
             file.content[:] = content
             file.durable = content
-        self.sync_directory()
+        self._unsynced_names.clear()
+        self.durable_names = dict(self.names)

@@ -21,7 +21,7 @@ from dfslab.core.errors import (
 )
 from dfslab.core.keeper import Keeper, events, instructions
 from dfslab.core.keeper.keeper import TRY_AGAIN, insistence
-from dfslab.core.keeper.shelf import CHECKSUMS, DATA, DELETE, PUBLISH, TEMPORARY, Step, leftovers
+from dfslab.core.keeper.shelf import CHECKSUMS, DATA, DELETE, PUBLISH, TEMPORARY, Step, leftovers, to_discard
 from dfslab.core.master import events as told
 from dfslab.core.master.instructions import CopyReplica, DropReplica, Recorded, Registered
 from dfslab.core.model import Address, StoredReplica, Version
@@ -42,7 +42,7 @@ class Writer:
 
     def __init__(self, disk: Disk, version: str, size: int, block_size: int, number: int) -> None:
         self.disk, self.version, self.size, self.block_size = disk, version, size, block_size
-        stem = f"{version}.{number}"
+        stem = f"{version}.{number:08x}"
         self.data_name, self.checksums_name = stem + DATA + TEMPORARY, stem + CHECKSUMS + TEMPORARY
         self._data = disk.create(self.data_name)
         self._beside: File | None = None
@@ -75,6 +75,12 @@ class Writer:
                 disk.rename(self.data_name, self.version + DATA)
             case Step.SYNC_DIRECTORY:
                 disk.sync_directory()
+
+    def discard(self, failed: Step) -> None:
+        """Take the final names away that a failed publishing has given."""
+        names = {Step.UNLINK_DATA: self.version + DATA, Step.UNLINK_CHECKSUMS: self.version + CHECKSUMS}
+        for step in to_discard(failed):
+            self.disk.unlink(names[step])
 
     def abort(self) -> None:
         """Remove what is still aside."""
@@ -134,6 +140,7 @@ class SimKeeper:
         self.life = Life(self._around.loop, self.name)
         for name in leftovers(self.disk.names):
             self.disk.unlink(name)
+        self.disk.failing_syncs = 0
         self.disk.sync_directory()  # a name that a killed process had just given may not be durable yet
         self.core = self._new_core()
         self._registrations = 0
@@ -173,12 +180,10 @@ class SimKeeper:
                 )
             case instructions.Fetch(order):
                 self.life.start(self._fetch(order))
-            case instructions.DeleteReplica(version, tell_master, incarnation):
-                yield from self._delete(version)
-                if tell_master:
-                    yield from self._report(
-                        lambda request: told.ReplicaDropped(request, self.name, incarnation, version)
-                    )
+            case instructions.DeleteReplica(version):
+                yield from self._handle((yield from self._delete(version)))
+            case instructions.SendDropped(version, incarnation):
+                yield from self._report(lambda request: told.ReplicaDropped(request, self.name, incarnation, version))
             case instructions.Stop():
                 self._around.loop.after(0.0, self.life.end)
         return None
@@ -186,13 +191,20 @@ class SimKeeper:
     def _delete(self, version: str) -> Process:
         for step in DELETE:
             yield self._around.network.latency()
-            if step is Step.UNLINK_DATA:
-                self._on_delete(self, version)
-                self.disk.unlink(version + DATA)
-            elif step is Step.UNLINK_CHECKSUMS:
-                self.disk.unlink(version + CHECKSUMS)
-            else:
-                self.disk.sync_directory()
+            try:
+                self._take_away(step, version)
+            except OSError as error:
+                return events.DeleteFailed(version, str(error), remains=version + DATA in self.disk.names)
+        return events.ReplicaDeleted(version)
+
+    def _take_away(self, step: Step, version: str) -> None:
+        if step is Step.UNLINK_DATA:
+            self._on_delete(self, version)
+            self.disk.unlink(version + DATA)
+        elif step is Step.UNLINK_CHECKSUMS:
+            self.disk.unlink(version + CHECKSUMS)
+        else:
+            self.disk.sync_directory()
 
     # -- talking to the master ----------------------------------------------------------------
 
@@ -333,7 +345,11 @@ class SimKeeper:
     def _commit(self, writer: Writer) -> Process:
         for step in PUBLISH:
             yield self._around.network.latency()
-            writer.take(step)
+            try:
+                writer.take(step)
+            except OSError:
+                writer.discard(step)
+                raise
         self._on_stored(self, writer.version)
         return scan_one(self.disk, self.path, writer.version)
 

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass
 
 from dfslab.core.blocks import CHECKSUM_BYTES, digest
-from dfslab.core.keeper.shelf import CHECKSUMS, DATA, UNKNOWN_DIGEST, stored_digest
+from dfslab.core.keeper.shelf import CHECKSUMS, DATA, UNKNOWN_DIGEST, replicas, stored_digest
 from dfslab.core.model import StoredReplica
 from dfslab.sim.disk import Disk
 
@@ -75,10 +75,8 @@ def noted_checksums(disk: Disk, version: str) -> tuple[str, int, int, bytes] | N
 def scan(disk: Disk, path: str) -> list[StoredReplica]:
     """Return the replicas that a look at a disk finds."""
     found = []
-    for name in sorted(disk.names):
-        if not name.endswith(DATA):
-            continue
-        version = name.removesuffix(DATA)
+    for version in replicas(disk.names):
+        name = version + DATA
         size = len(disk.names[name].content)
         noted = noted_checksums(disk, version)
         known = UNKNOWN_DIGEST if noted is None else stored_digest(version, size, *noted[:2], digest(noted[3]))

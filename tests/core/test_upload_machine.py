@@ -20,6 +20,7 @@ from dfslab.core.upload import (
     Action,
     AskSlot,
     AskState,
+    Event,
     Fail,
     Finish,
     MasterFailed,
@@ -45,8 +46,9 @@ def send(number: int) -> Send:
     return Send(f"v{number}", f"keeper-{number}", Address("h", number), f"master.1:{number}")
 
 
-def broke_off(number: int) -> SendFailed:
-    return SendFailed(KeeperUnreachable(keeper=f"keeper-{number}", reason="connection reset"))
+def broke_off(number: int, *, definite: bool = True) -> SendFailed:
+    reason = "connection reset"
+    return SendFailed(KeeperUnreachable(keeper=f"keeper-{number}", reason=reason, definite=definite))
 
 
 def pending(copies: int = 1) -> StateAnswered:
@@ -154,7 +156,7 @@ def test_an_acknowledgement_that_does_not_come_in_time_leaves_it_open_what_happe
 
     assert isinstance(error, UploadUnconfirmed)
     assert not error.definite
-    assert error.fields == {"name": "a.mp4", "wanted": 3, "copies": 2, "waited_s": 10.0}
+    assert error.fields == {"name": "a.mp4", "wanted": 3, "copies": 2, "waited_s": 10.0, "reason": ""}
 
 
 def test_a_silent_master_is_asked_again_until_its_time_is_up() -> None:
@@ -190,12 +192,45 @@ def test_a_master_that_falls_silent_after_the_file_was_sent_leaves_it_open_what_
     assert error.fields["waited_s"] == 6.0
 
 
-@pytest.mark.parametrize("sent", [False, True])
-def test_a_refusal_of_the_master_is_final(sent: bool) -> None:
-    refusal = NoLiveKeepers(tried=["keeper-1"])
-    u = upload()
-    if sent:
-        u.handle(slot(1), 0.0)
-        u.handle(Sent(), 0.1)
+REFUSAL = MasterFailed(NoLiveKeepers(tried=["keeper-1"]), transient=False)
 
-    assert error_of(u.handle(MasterFailed(refusal, transient=False), 0.2)) is refusal
+
+def test_a_refusal_of_the_master_is_final() -> None:
+    u = upload()
+
+    assert error_of(u.handle(REFUSAL, 0.2)) is REFUSAL.error
+
+
+@pytest.mark.parametrize("outcome", [Sent(), broke_off(1, definite=False)])
+def test_a_refusal_that_comes_when_the_file_may_be_stored_leaves_it_open_what_happened(outcome: Event) -> None:
+    """Found by the simulator (seed 28): the refusal said "nothing was stored", and a keeper had it."""
+    u = upload()
+    u.handle(slot(1), 0.0)
+    u.handle(outcome, 0.1)
+
+    error = error_of(u.handle(REFUSAL, 0.2))
+
+    assert isinstance(error, UploadUnconfirmed)
+    assert not error.definite
+    assert str(REFUSAL.error) in str(error)
+
+
+def test_when_one_of_the_attempts_may_be_stored_giving_up_leaves_it_open_what_happened() -> None:
+    u = upload()
+    u.handle(slot(1), 0.0)
+    u.handle(broke_off(1, definite=False), 0.1)
+    for number in range(2, MAX_ATTEMPTS):
+        u.handle(slot(number), 0.0)
+        u.handle(broke_off(number), 0.1)
+    u.handle(slot(MAX_ATTEMPTS), 0.0)
+
+    assert isinstance(error_of(u.handle(broke_off(MAX_ATTEMPTS), 9.0)), UploadUnconfirmed)
+
+
+def test_a_master_that_has_lost_the_upload_proves_that_nothing_is_stored() -> None:
+    u = upload()
+    u.handle(slot(1), 0.0)
+    u.handle(Sent(), 0.1)
+    u.handle(StateAnswered(LOST), 0.2)
+
+    assert error_of(u.handle(REFUSAL, 0.3)) is REFUSAL.error
