@@ -458,6 +458,21 @@ class KeeperFenced(DfsError, PermissionError):
         )
 
 
+class WrongCluster(DfsError, PermissionError):
+    """A keeper of another cluster; nothing was changed on either side."""
+
+    status = Status.PERMISSION_DENIED
+
+    def __init__(self, *, keeper: str, theirs: str, ours: str) -> None:
+        super().__init__(
+            f"the directory of {keeper} belongs to cluster {theirs}, this master keeps the catalog of {ours}; nothing "
+            "was changed: point it at its own master, or give it an empty directory",
+            keeper=keeper,
+            theirs=theirs,
+            ours=ours,
+        )
+
+
 class DirectoryInUse(DfsError, OSError):
     """Another node works in that directory; it was not touched."""
 

@@ -17,6 +17,8 @@ from dfslab.core.errors import (
     NotRecorded,
     ReplicaNotDeleted,
     StaleIncarnation,
+    WrongCluster,
+    WrongDirectory,
     WrongState,
 )
 from dfslab.core.keeper import Keeper, events, instructions
@@ -33,6 +35,7 @@ from dfslab.runtime.data_server import DataServer
 from dfslab.runtime.dfs_pb2_grpc import DataKeeperServicer, MasterTrackerStub, add_DataKeeperServicer_to_server
 from dfslab.runtime.fetching import Fetching
 from dfslab.runtime.gate import Gate, NodeDown
+from dfslab.runtime.identity import Identity, read_keeper_identity, write_keeper_identity
 from dfslab.runtime.network import Network
 from dfslab.runtime.rpc import RpcClient, RpcServer, answers
 from dfslab.runtime.serving import Serving
@@ -100,6 +103,7 @@ class KeeperNode(DataKeeperServicer):
         self._storage = Storage(settings.directory, self.name, self.gate)
         with contextlib.ExitStack() as undo:
             undo.callback(self._storage.close)
+            self._identity = self._read_identity()
             self._core = Keeper(
                 self.name,
                 self.boot,
@@ -116,6 +120,13 @@ class KeeperNode(DataKeeperServicer):
         self._data_client = DataClient(settings.token, settings.stall_timeout_s, self._nic, idle_per_address=1)
         self._fetching = self._make_fetching()
         self._thread = threading.Thread(target=self._beat, name=f"{self.name}-heartbeat", daemon=True)
+
+    def _read_identity(self) -> Identity:
+        directory = self._storage.directory
+        try:
+            return read_keeper_identity(directory)
+        except ValueError:
+            raise WrongDirectory(path=str(directory), owner="something else", wanted=self.name) from None
 
     def _make_data_server(self) -> DataServer:
         settings = self.settings
@@ -174,12 +185,11 @@ class KeeperNode(DataKeeperServicer):
 
         Raises
         ------
-        BadToken, MasterUnavailable, KeeperFenced, WrongState
+        BadToken, MasterUnavailable, KeeperFenced, WrongState, WrongCluster
             The first registration failed; the keeper is not running.
         """
         with self._register_lock:
-            reply = self._master.call("Register", self._register_request(), self._rpc_timeout_s)
-            self._handle(_register_answered(reply))
+            self._joined(self._master.call("Register", self._register_request(), self._rpc_timeout_s))
         self._thread.start()
 
     def start_patiently(self) -> None:
@@ -287,6 +297,8 @@ class KeeperNode(DataKeeperServicer):
             free_bytes=self._storage.free_bytes(),
             report=[stored_to(stored) for stored in report],
             sequence=self._registrations,
+            cluster=self._identity.cluster,
+            incarnation=self._identity.incarnation,
         )
 
     def _register(self) -> None:
@@ -294,12 +306,21 @@ class KeeperNode(DataKeeperServicer):
         with self._register_lock:
             try:
                 reply = self._master.call("Register", self._register_request(), self._rpc_timeout_s)
-            except (KeeperFenced, WrongState, BadToken) as error:
+            except (KeeperFenced, WrongCluster, WrongState, BadToken) as error:
                 self._handle(events.RegistrationRefused(str(error)))
             except DfsError as error:
                 self._handle(events.MasterSilent(str(error)))
             else:
-                self._handle(_register_answered(reply))
+                self._joined(reply)
+
+    def _joined(self, reply: pb.RegisterReply) -> None:
+        """Remember the registration on the disk, then act on it; a disk that takes nothing still serves readers."""
+        self._identity = Identity(self.name, reply.cluster or self._identity.cluster, reply.incarnation)
+        try:
+            write_keeper_identity(self._storage.directory, self._identity)
+        except OSError as error:
+            self.note_error(f"keeper.json could not be written: {error.strerror or error}; it is tried again next time")
+        self._handle(_register_answered(reply))
 
     def _heartbeat(self, incarnation: int, free_bytes: int) -> None:
         request = pb.HeartbeatRequest(keeper=self.name, incarnation=incarnation, free_bytes=free_bytes)

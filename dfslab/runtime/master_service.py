@@ -69,6 +69,8 @@ class MasterService(MasterTrackerServicer):
                 request.free_bytes,
                 tuple(map(stored_from, request.report)),
                 request.sequence,
+                request.cluster,
+                request.incarnation,
             )
         )
         options = self._node.options
@@ -76,6 +78,7 @@ class MasterService(MasterTrackerServicer):
             incarnation=registered.incarnation,
             heartbeat_interval_s=options.heartbeat_interval_s,
             heartbeat_timeout_s=options.heartbeat_timeout_s,
+            cluster=registered.cluster,
         )
 
     @answers

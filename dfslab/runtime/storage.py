@@ -15,7 +15,7 @@ import errno
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def sync_directory(path: Path) -> None:
         os.close(fd)
 
 
-def write_identity(path: Path, values: dict[str, str]) -> None:
+def write_identity(path: Path, values: Mapping[str, str | int]) -> None:
     """Write a small file that says whose a directory is: whole or not at all, readable by its owner only."""
     temporary = path.with_suffix(".tmp")
     temporary.unlink(missing_ok=True)

@@ -63,6 +63,7 @@ def test_what_people_meet_on_the_command_line_does_not_speak_of_python_calls(kin
         (errors.TargetMissing, 3),
         (errors.BadToken, 4),
         (errors.KeeperFenced, 4),
+        (errors.WrongCluster, 4),
         (errors.SourceForbidden, 4),
         (errors.MasterUnavailable, 5),
         (errors.FileUnavailable, 5),

@@ -24,7 +24,6 @@ from dfslab.core.model import Address
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.catalog import Catalog
 from dfslab.runtime.dfs_pb2_grpc import MasterTrackerStub
-from dfslab.runtime.failpoints import VARIABLE
 from dfslab.runtime.gate import Gate
 from dfslab.runtime.network import Network
 from dfslab.runtime.rpc import RpcClient
@@ -100,7 +99,7 @@ def test_a_master_killed_at_any_point_of_a_commit_has_every_acknowledged_file(
     hand: ByHand, point: str, passage: int
 ) -> None:
     hand.excused = "was not heard"
-    master = hand.master("--replicas", "1", **{VARIABLE: f"{point}=kill@{passage}"})
+    master = hand.master("--replicas", "1", DFSLAB_FAILPOINTS=f"{point}=kill@{passage}")
     keeper = hand.keeper(1)
 
     with uploads(hand) as versions:

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from dfslab.core.errors import KeeperFenced, MasterStarting, NoLiveKeepers, StaleIncarnation
+from dfslab.core.errors import (
+    InvalidOption,
+    KeeperFenced,
+    MasterStarting,
+    NoLiveKeepers,
+    StaleIncarnation,
+    WrongCluster,
+)
 from dfslab.core.liveness import Liveness
 from dfslab.core.master.instructions import (
     AppendCatalog,
@@ -23,7 +30,9 @@ from dfslab.core.master.instructions import (
 from dfslab.core.model import StoredReplica
 from dfslab.core.trace import Kind
 
-from .worlds import Copy, Drop, Refused, answers, lab, orders, path_of, replica_of, value_of
+from .worlds import Catalog, Copy, Drop, Refused, answers, lab, orders, path_of, replica_of, value_of
+
+ORPHAN = StoredReplica("v99-0000000000", 5, 5, "/disks/keeper-2/v99")
 
 
 def test_a_first_registration_is_durable_before_it_is_answered() -> None:
@@ -57,6 +66,54 @@ def test_incarnations_go_on_counting_over_a_restart_of_the_master() -> None:
 
     assert world.beat("keeper-1", incarnation=2) == [Refused(world.request, StaleIncarnation)]
     assert Reply(world.request + 1, Registered(3)) in world.register("keeper-1")
+
+
+def test_a_keepers_own_incarnation_counts_where_the_catalog_has_forgotten_some() -> None:
+    """A catalog restored from a backup hands out no number that was spent: under it, old messages would be believed."""
+    world = lab(keepers=1)
+
+    assert Reply(world.request + 1, Registered(8)) in world.register("keeper-1", incarnation=7)
+    assert Reply(world.request + 1, Registered(9)) in world.register("keeper-1", incarnation=2)
+
+    assert world.beat("keeper-1", incarnation=8) == [Refused(world.request, StaleIncarnation)]
+    assert world.register("keeper-1", incarnation=1 << 60) == [Refused(world.request, InvalidOption)]
+    assert world.incarnation("keeper-1") == 9
+
+
+def test_a_keeper_of_another_cluster_is_refused_and_nothing_is_changed() -> None:
+    """Its replicas are another catalog's files: taken for orphans here, they would be deleted."""
+    world = lab(keepers=0, catalog=Catalog(cluster="ours"))
+
+    assert world.register("keeper-1", cluster="theirs") == [Refused(world.request, WrongCluster)]
+    assert (world.kinds(), world.master.keepers(), world.catalog.keepers) == ([], [], {})
+
+    assert Reply(world.request + 1, Registered(1, "ours")) in world.register("keeper-1")
+    assert Reply(world.request + 1, Registered(2, "ours")) in world.register("keeper-1", cluster="ours")
+    assert world.register("keeper-1", cluster="theirs") == [Refused(world.request, WrongCluster)]
+    assert world.incarnation("keeper-1") == 2
+
+
+def test_a_keeper_that_the_catalog_does_not_know_keeps_its_replicas_however_often_it_had_registered() -> None:
+    world = lab(keepers=1, orphan_grace_s=60.0)
+
+    world.register("keeper-2", ORPHAN, incarnation=5)
+
+    assert orders(world.run(200.0)) == []
+
+
+def test_after_a_restore_what_the_catalog_does_not_know_is_kept_until_an_operator_accepts_the_loss() -> None:
+    """A backup has forgotten what was acknowledged after it: on the keepers these files look like orphans."""
+    world = lab(catalog=Catalog("ours", restored=True), keepers=2, orphan_grace_s=60.0)
+    world.register("keeper-2", ORPHAN, at=1.0)
+
+    assert world.note(Kind.ORPHAN_FOUND).detail == {"orphan": ORPHAN.version, "kept": True}
+    assert orders(world.run(200.0)) == []
+
+    world.catalog.restored = False
+    world.start_master()
+    world.register("keeper-1")
+    world.register("keeper-2", ORPHAN)
+    assert set(orders(world.run(300.0))) == {Drop(ORPHAN.version, "keeper-2")}
 
 
 def test_a_process_whose_name_another_one_took_is_fenced_for_good() -> None:

@@ -119,7 +119,8 @@ class InOrder:
 class Catalog:
     """The master's catalog, as a database would keep it."""
 
-    def __init__(self) -> None:
+    def __init__(self, cluster: str = "", *, restored: bool = False) -> None:
+        self.cluster, self.restored = cluster, restored
         self.keepers: dict[str, PutKeeper] = {}
         self.versions: dict[str, Version] = {}
         self.replicas: dict[tuple[str, str], PutReplica] = {}
@@ -153,6 +154,8 @@ class Catalog:
             list(self.versions.values()),
             list(self.replicas.values()),
             list(self.uploads.values()),
+            self.cluster,
+            self.restored,
         )
 
 
@@ -326,6 +329,8 @@ class Lab:
         boot: str = "",
         free_bytes: int = GB,
         sequence: int = 0,
+        cluster: str = "",
+        incarnation: int = 0,
         at: float | None = None,
     ) -> list[Said]:
         """Register a keeper whose report is `holds`."""
@@ -342,6 +347,8 @@ class Lab:
                 free_bytes,
                 report,
                 sequence,
+                cluster,
+                incarnation,
             ),
             at,
         )
@@ -525,10 +532,18 @@ class Lab:
         return self.ask(lambda request: events.Decommission(request, keeper), at)
 
 
-def lab(*, keepers: int = 0, free_bytes: int = GB, policies: Policies | None = None, **options: Any) -> Lab:
+def lab(
+    *,
+    keepers: int = 0,
+    free_bytes: int = GB,
+    policies: Policies | None = None,
+    catalog: Catalog | None = None,
+    **options: Any,
+) -> Lab:
     """Return a lab with `keepers` registered keepers, "keeper-1" and so on."""
     timeout_s = options.get("heartbeat_timeout_s", 3.0)
-    made = Lab(Options(**options), policies or Policies.of(placement=InOrder(), heartbeat_timeout_s=timeout_s))
+    policies = policies or Policies.of(placement=InOrder(), heartbeat_timeout_s=timeout_s)
+    made = Lab(Options(**options), policies, catalog=catalog or Catalog())
     for number in range(1, keepers + 1):
         made.register(f"keeper-{number}", free_bytes=free_bytes)
     return made

@@ -16,7 +16,8 @@ class Register:
     """A keeper announces itself with a full report of its disk. `boot` is new at each start of its process.
 
     `sequence` counts the registrations of one boot, so that a late one is known as such; 0 where the
-    network keeps them in order.
+    network keeps them in order. `cluster` is the one that the keeper's disk belongs to, empty for a new
+    disk; `incarnation` the highest that it ever had, which the catalog may have forgotten.
     """
 
     request: int
@@ -28,6 +29,8 @@ class Register:
     free_bytes: int
     report: tuple[StoredReplica, ...]
     sequence: int = 0
+    cluster: str = ""
+    incarnation: int = 0
 
 
 @dataclass(frozen=True, slots=True)

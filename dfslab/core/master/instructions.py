@@ -136,9 +136,10 @@ Instruction = AppendCatalog | Reply | Refuse | CopyReplica | DropReplica | Note
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """Answer to Register."""
+    """Answer to Register: the keeper's new incarnation, and the cluster that it belongs to from now on."""
 
     incarnation: int
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)

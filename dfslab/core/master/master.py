@@ -123,6 +123,7 @@ class Master:
         state, options = self._state, self._state.options
         out = Effects(state.tracer, now)
         cause = out.note(Kind.MASTER_STARTED, files=len(image.versions), keepers=len(image.keepers))
+        state.cluster, state.restored = image.cluster, image.restored
         state.next_scan_at = now + options.replication_interval_s
         self._load_keepers(image, now, out, cause)
         self._load_files(image, out, cause)

@@ -7,10 +7,12 @@ from dataclasses import replace
 
 from dfslab.core.blocks import digest
 from dfslab.core.errors import (
+    InvalidOption,
     KeeperFenced,
     NotEnoughKeepers,
     PolicyFailed,
     StaleIncarnation,
+    WrongCluster,
     WrongState,
 )
 from dfslab.core.liveness import Liveness, Sign, next_liveness
@@ -24,10 +26,12 @@ from dfslab.core.policies import consult
 from dfslab.core.trace import Kind
 
 _MAX_SUPERSEDED = 64
+_MAX_INCARNATION = 1 << 53
 
 
 def on_register(state: MasterState, event: Register, now: float, out: Effects) -> None:
     """Give the keeper a new incarnation, then believe exactly what its report shows."""
+    _check_claims(state, event)
     keeper = state.keepers.setdefault(event.keeper, Keeper(event.keeper, Liveness.UNSEEN))
     if keeper.liveness is Liveness.DECOMMISSIONED:
         advice = "add_keeper() makes a new one under a new name"
@@ -39,16 +43,25 @@ def on_register(state: MasterState, event: Register, now: float, out: Effects) -
     _supersede(keeper, event.boot)
     keeper.sequence = event.sequence
     keeper.liveness = next_liveness(keeper.liveness, Sign.REGISTERED)
-    keeper.incarnation += 1
+    was_known = keeper.incarnation > 0
+    keeper.incarnation = max(keeper.incarnation, event.incarnation) + 1
     keeper.address, keeper.data_address = event.address, event.data_address
     keeper.directory, keeper.free_bytes = event.directory, event.free_bytes
     _heard(state, keeper, now, out)
     out.record(PutKeeper(keeper.id, keeper.incarnation))
     cause = _note_registered(keeper, out)
     copies.abandon_for_keeper(state, keeper.id, now, out, reason=f"{keeper.id} started again")
-    _believe_report(state, keeper, event.report, now, out, cause)
-    out.reply(event.request, Registered(keeper.incarnation))
+    _believe_report(state, keeper, event.report, now, out, cause, was_known=was_known)
+    out.reply(event.request, Registered(keeper.incarnation, state.cluster))
     state.replan = True
+
+
+def _check_claims(state: MasterState, event: Register) -> None:
+    """Refuse a keeper of another cluster: what this catalog does not know of its disk, the other one does."""
+    if event.cluster and state.cluster and event.cluster != state.cluster:
+        raise WrongCluster(keeper=event.keeper, theirs=event.cluster, ours=state.cluster)
+    if not 0 <= event.incarnation < _MAX_INCARNATION:
+        raise InvalidOption(option="incarnation", value=str(event.incarnation), reason="nobody registers that often")
 
 
 def _heard(state: MasterState, keeper: Keeper, now: float, out: Effects) -> None:
@@ -90,7 +103,14 @@ def _note_registered(keeper: Keeper, out: Effects) -> str:
 
 
 def _believe_report(
-    state: MasterState, keeper: Keeper, report: tuple[StoredReplica, ...], now: float, out: Effects, cause: str
+    state: MasterState,
+    keeper: Keeper,
+    report: tuple[StoredReplica, ...],
+    now: float,
+    out: Effects,
+    cause: str,
+    *,
+    was_known: bool,
 ) -> None:
     reported = {stored.version: stored for stored in report}
     before = state.table.held_by(keeper.id)
@@ -99,20 +119,32 @@ def _believe_report(
             replicas.forget(state, version_id, keeper.id, out, cause)
     state.orphans = {key: since for key, since in state.orphans.items() if key[0] != keeper.id}
     for stored in report:
-        _believe_replica(state, keeper, stored, now, out, cause)
+        if stored.version in state.table.versions:
+            _believe_replica(state, keeper, stored, now, out, cause)
+        else:
+            _note_orphan(state, keeper, stored, now, out, cause, was_known=was_known)
     for version_id in dict.fromkeys([*before, *reported]):
         repair.reassess(state, version_id, now, cause)
+
+
+def _note_orphan(
+    state: MasterState, keeper: Keeper, stored: StoredReplica, now: float, out: Effects, cause: str, *, was_known: bool
+) -> None:
+    """Remember what is to be deleted, unless the catalog may be the one that is wrong.
+
+    It may be when the keeper was never seen before (it may belong to another catalog), and when it was
+    restored from a backup, which knows nothing of what was acknowledged since.
+    """
+    kept = state.restored or not was_known
+    if not kept:
+        state.orphans[keeper.id, stored.version] = now
+    out.note(Kind.ORPHAN_FOUND, peer=keeper.id, cause=cause, orphan=stored.version, kept=kept)
 
 
 def _believe_replica(
     state: MasterState, keeper: Keeper, stored: StoredReplica, now: float, out: Effects, cause: str
 ) -> None:
-    version = state.table.versions.get(stored.version)
-    if version is None:
-        if keeper.incarnation > 1:  # a keeper never seen before may belong to another catalog: nothing of it is deleted
-            state.orphans[keeper.id, stored.version] = now
-        out.note(Kind.ORPHAN_FOUND, peer=keeper.id, cause=cause, orphan=stored.version)
-        return
+    version = state.table.versions[stored.version]
     known = state.table.replica(version.id, keeper.id)
     if version.deleted:
         if known is None:

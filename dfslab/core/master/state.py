@@ -165,6 +165,8 @@ class MasterState:
         self.policies = policies.fresh()
         self.rng = rng
         self.tracer = Tracer(MASTER, boot)
+        self.cluster = ""
+        self.restored = False  # from a backup, which may have forgotten files that keepers hold
         self.table = LookupTable()
         self.keepers: dict[str, Keeper] = {}
         self.uploads: dict[str, Upload] = {}
