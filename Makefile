@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo browser test lint format proto gallery notebooks bench clean
+.PHONY: help lab demo browser test fuzz lint format proto gallery notebooks bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,6 +32,12 @@ browser: ## install Chromium for the browser tests where it is missing (Debian, 
 
 test: $(READY) browser ## every test
 	$(BIN)/python -m pytest
+
+FUZZ_SECONDS ?= 20
+
+fuzz: $(READY) ## look for inputs that break a parser, FUZZ_SECONDS=20 a target
+	$(BIN)/pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python tools/fuzz.py --seconds $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 lint: $(READY) ## ruff and strict mypy
 	$(BIN)/ruff check .

@@ -13,7 +13,12 @@ P = TypeVar("P")
 
 def is_number(value: object) -> TypeGuard[float]:
     """Return True for a finite number; those of NumPy are numbers too, True and False are none."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number that no float can hold
+        return False
 
 
 def is_whole(value: object) -> TypeGuard[int]:

@@ -22,9 +22,10 @@ class Address:
     def parse(cls, text: str) -> Address:
         """Read `host:port`; raise ValueError when it is not that."""
         host, colon, port = text.rpartition(":")
+        host = host.strip("[]")
         if not colon or not host or not port.isdecimal() or int(port) > 65535:
             raise ValueError(f"{text!r} is not host:port")
-        return cls(host.strip("[]"), int(port))
+        return cls(host, int(port))
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,8 @@ _CHANNEL_OPTIONS = [
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.min_reconnect_backoff_ms", 1_000),  # how long one attempt may take; with 50, a busy machine fails it
     ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.max_metadata_size", 32 * 1024),  # an error that names the longest file takes more than gRPC's 8 KiB
+    ("grpc.absolute_max_metadata_size", 64 * 1024),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 ]
@@ -94,7 +96,7 @@ def answers(method: Callable[[N, Any], Any]) -> Callable[[N, Any, grpc.ServicerC
 
 def _abort(context: grpc.ServicerContext, error: DfsError) -> None:
     context.set_trailing_metadata(((ERROR_KEY, error_to(error).SerializeToString()),))
-    context.abort(grpc.StatusCode[error.status], str(error).encode("ascii", "backslashreplace").decode())
+    context.abort(grpc.StatusCode[error.status], str(error).encode("ascii", "backslashreplace").decode()[:1000])
 
 
 class _TokenCheck(grpc.ServerInterceptor):

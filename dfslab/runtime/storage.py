@@ -107,7 +107,7 @@ def read_identity(path: Path, key: str) -> str:
     """Return a value of such a file, or "something else" when the file is none."""
     try:
         value = json.loads(path.read_text()).get(key)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         value = None
     return value if isinstance(value, str) else "something else"
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+import re
+from typing import Any
 
-from dfslab.core.errors import REGISTRY, DfsError, InternalError
+from dfslab.core.errors import REGISTRY, DfsError, InternalError, ProtocolError
 from dfslab.core.model import Address, FileInfo, StoredReplica
+from dfslab.core.names import MAX_NAME_BYTES
 from dfslab.runtime import dfs_pb2 as pb
+
+_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+MAX_FIELDS_BYTES = 10_000
+"""Of an error: two of the longest names. What is longer is cut, so that the error itself arrives."""
 
 
 def address_to(address: Address) -> pb.Address:
@@ -15,8 +23,23 @@ def address_to(address: Address) -> pb.Address:
 
 
 def address_from(message: pb.Address) -> Address:
-    """Return the address in a message."""
+    """Return the address in a message; raise ProtocolError when nobody can be there.
+
+    Whoever connects to an address that a stranger gave would meet errors that no network makes.
+    """
+    if not _is_host(message.host) or not 1 <= message.port <= 65535:
+        raise ProtocolError(reason=f"nobody can be at {message.host[:80]!r}, port {message.port}")
     return Address(message.host, message.port)
+
+
+def _is_host(text: str) -> bool:
+    if ":" not in text:
+        return _HOST.fullmatch(text) is not None
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return text.isascii() and text.isprintable() and " " not in text  # what may follow a "%" is not looked at
 
 
 def file_info_to(info: FileInfo) -> pb.FileInfo:
@@ -43,7 +66,30 @@ def stored_from(message: pb.StoredReplica) -> StoredReplica:
 
 def error_to(error: DfsError) -> pb.Error:
     """Return the message for an error."""
-    return pb.Error(name=type(error).__name__, fields=json.dumps(error.fields), message=str(error))
+    return pb.Error(name=type(error).__name__, fields=_fields_of(error), message=_utf8(str(error)[:MAX_NAME_BYTES]))
+
+
+def _fields_of(error: DfsError) -> str:
+    """Return an error's fields as JSON, with texts cut where they came from a stranger and are too long to send."""
+    text = ""
+    for longest in (MAX_NAME_BYTES, 1000, 100, 10):
+        text = _utf8(json.dumps(_cut(error.fields, longest), ensure_ascii=False))
+        if len(text.encode()) <= MAX_FIELDS_BYTES:
+            break
+    return text
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, dict):
+        return {name: _cut(one, longest) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_cut(one, longest) for one in value[:longest]]
+    return value[:longest] + "..." if isinstance(value, str) and len(value) > longest else value
+
+
+def _utf8(text: str) -> str:
+    """Return a text that protobuf takes; a lone surrogate becomes its escape, which JSON reads back."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def error_from(message: pb.Error, node: str) -> DfsError:
@@ -53,5 +99,5 @@ def error_from(message: pb.Error, node: str) -> DfsError:
         return InternalError(node=node, reason=f"{message.name}: {message.message}")
     try:
         return kind(**json.loads(message.fields))
-    except (TypeError, ValueError) as problem:
+    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as problem:
         return InternalError(node=node, reason=f"{message.name}: {message.message} ({problem})")

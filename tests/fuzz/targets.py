@@ -1,0 +1,129 @@
+"""What reads bytes that nobody vouches for, each as a function of those bytes: it returns, or it has found a bug.
+
+Three callers share them: hypothesis in the suite, the replay of the committed corpus, and the coverage-guided
+fuzzer (`make fuzz`). An error of the reader's own kind is an answer like any other and is swallowed here;
+whatever else comes out is the finding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from dfslab.core.errors import (
+    REGISTRY,
+    DfsError,
+    InvalidName,
+    ProtocolError,
+    TraceUnreadable,
+)
+from dfslab.core.model import Address
+from dfslab.core.names import check_name
+from dfslab.core.saved import read_trace
+from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime import frames
+from dfslab.runtime.checksum import crc
+from dfslab.runtime.gate import Gate
+from dfslab.runtime.storage import UNKNOWN_DIGEST, Storage, check_version, read_identity
+from dfslab.runtime.wire import error_from
+from tests.fuzz.oracles import is_a_name
+from tests.fuzz.streams import requests_in
+
+Target = Callable[[bytes], None]
+
+KINDS = [*sorted(REGISTRY), "NoSuchError"]
+V1 = "v1-0123456789"
+
+
+def fuzz_frames(data: bytes) -> None:
+    """A caller's stream, cut into reads of the size that the first byte says."""
+    pieces = [data[at : at + 1 + data[0]] for at in range(1, len(data), 1 + data[0])] if data else []
+    for body in requests_in(pieces):
+        try:
+            request = frames.decode(pb.DataRequest, body)
+        except ProtocolError:
+            continue
+        again = frames.encode(request)
+        assert frames.decode(pb.DataRequest, again[frames.HEAD.size :]) == request
+
+
+def fuzz_names(data: bytes) -> None:
+    """A name, as text that may hold lone surrogates."""
+    name = data.decode("utf-8", "surrogateescape")
+    try:
+        accepted = check_name(name) == name
+    except InvalidName as error:
+        accepted = False
+        str(error).encode()
+    assert accepted == is_a_name(name)
+
+
+def fuzz_words(data: bytes) -> None:
+    """The short texts that the command line and the wire take: addresses and version ids."""
+    text = data.decode("utf-8", "surrogateescape")
+    with contextlib.suppress(ValueError):
+        address = Address.parse(text)
+        assert address.host
+        assert Address.parse(str(address)) == address
+    with contextlib.suppress(ProtocolError):
+        assert check_version(text) == text
+        assert not set(text) - set("v0123456789abcdef-")
+
+
+def fuzz_errors(data: bytes) -> None:
+    """An error as a stranger's reply may carry it: the first byte picks its name, the fields follow."""
+    name = KINDS[data[0] % len(KINDS)] if data else ""
+    message = pb.Error(name=name, fields=data[1:].decode("utf-8", "replace"))
+    error = error_from(message, "keeper-1")
+    assert isinstance(error, DfsError)
+    str(error)
+
+
+def fuzz_traces(data: bytes) -> None:
+    """A saved trace, whole or cut short."""
+    lines = data.splitlines(keepends=True)
+    for partial in (False, True):
+        with contextlib.suppress(TraceUnreadable):
+            saved = read_trace(lines, "t.jsonl", partial=partial)
+            saved.trace.table()
+            assert saved.now_s >= 0
+
+
+def fuzz_checksums(data: bytes) -> None:
+    """What stands in a `.crc` file; behind a first byte that is odd, its own checksum is made right."""
+    content = data[1:]
+    if data[:1] and data[0] & 1:
+        content = crc(content) + content
+    with tempfile.TemporaryDirectory(prefix="dfslab-fuzz-") as folder:
+        path = Path(folder) / "replicas" / f"{V1}.data"
+        path.parent.mkdir()
+        path.write_bytes(b"data")
+        path.with_suffix(".crc").write_bytes(content)
+        storage = Storage(Path(folder), "keeper-1", Gate())
+        (found,) = storage.scan()
+        storage.close()
+        assert (found.version, found.size) == (V1, 4)
+        if content[:4] != crc(content[4:]):
+            assert found.digest == UNKNOWN_DIGEST
+        assert path.with_suffix(".crc").read_bytes() == content
+
+
+def fuzz_identity(data: bytes) -> None:
+    """The file that says whose a directory is."""
+    with tempfile.TemporaryDirectory(prefix="dfslab-fuzz-") as folder:
+        path = Path(folder) / "keeper.json"
+        path.write_bytes(data)
+        assert read_identity(path, "keeper")
+
+
+TARGETS: dict[str, Target] = {
+    "frames": fuzz_frames,
+    "names": fuzz_names,
+    "words": fuzz_words,
+    "errors": fuzz_errors,
+    "traces": fuzz_traces,
+    "checksums": fuzz_checksums,
+    "identity": fuzz_identity,
+}
