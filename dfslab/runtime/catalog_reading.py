@@ -74,7 +74,7 @@ def read_catalog(path: Path, *, marked: bool = True) -> Contents:
         return contents
     except FileNotFoundError:
         raise
-    except (sqlite3.Error, BadRow, BadMark) as error:
+    except (sqlite3.Error, BadRow, BadMark, UnicodeDecodeError) as error:  # the last for the text of its tables
         raise CatalogDamaged(path=str(path), reason=str(error)) from None
     except OSError as error:
         raise CatalogDamaged(path=str(path), reason=f"it can't be read: {error.strerror or error}") from None

@@ -8,25 +8,32 @@ whatever else comes out is the finding.
 from __future__ import annotations
 
 import contextlib
+import functools
+import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from dfslab.core.errors import (
     REGISTRY,
+    CatalogDamaged,
+    CatalogUnwritable,
     DfsError,
     InvalidName,
     ProtocolError,
     TraceUnreadable,
 )
-from dfslab.core.model import Address
+from dfslab.core.keeper.shelf import UNKNOWN_DIGEST
+from dfslab.core.master.instructions import CatalogRecord, PutKeeper, PutReplica, PutUpload, PutVersion
+from dfslab.core.model import Address, Version
 from dfslab.core.names import check_name
 from dfslab.core.saved import read_trace
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
+from dfslab.runtime.catalog import Catalog
 from dfslab.runtime.checksum import crc
 from dfslab.runtime.gate import Gate
-from dfslab.runtime.storage import UNKNOWN_DIGEST, Storage, check_version, read_identity
+from dfslab.runtime.storage import Storage, check_version, read_identity
 from dfslab.runtime.wire import error_from
 from tests.fuzz.oracles import is_a_name
 from tests.fuzz.streams import requests_in
@@ -118,6 +125,62 @@ def fuzz_identity(data: bytes) -> None:
         assert read_identity(path, "keeper")
 
 
+RECORDS: tuple[CatalogRecord, ...] = (
+    PutKeeper("keeper-1", 3),
+    PutKeeper("keeper-2", 1, decommissioned=True),
+    PutVersion(Version("v1-0123456789", "course/clip.mp4", 10, 4, b"abcdefghijkl", 1.5)),
+    PutVersion(Version("v2-0123456789", "notes", 0, 4, b"", 2.5, deleted=True)),
+    PutReplica("v1-0123456789", "keeper-1", "/somewhere/replicas/v1-0123456789.data"),
+    PutReplica("v1-0123456789", "keeper-2", "/elsewhere/replicas/v1-0123456789.data", corrupt=True),
+    PutReplica("v2-0123456789", "keeper-1", "/somewhere/replicas/v2-0123456789.data"),
+    PutUpload("u1", "v1-0123456789", 2, 7.0),
+)
+
+
+@functools.cache
+def sound_catalog() -> dict[str, bytes]:
+    """Return the files of a small catalog that was closed, by name."""
+    with tempfile.TemporaryDirectory(prefix="dfslab-fuzz-") as folder:
+        catalog = Catalog(Path(folder) / "catalog.sqlite")
+        catalog.append(RECORDS)
+        catalog.close()
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+
+
+def patched(content: bytes, patches: bytes) -> bytes:
+    """Return `content` with bytes overwritten: each patch is three bytes, a place and what stands there."""
+    damaged = bytearray(content)
+    for at in range(0, len(patches) - 2, 3):
+        place, value = struct.unpack_from(">HB", patches, at)
+        damaged[place % len(damaged)] = value
+    return bytes(damaged)
+
+
+def fuzz_catalog(data: bytes) -> None:
+    """Damage of a catalog's main file: see `patched`."""
+    files = sound_catalog()
+    check_damaged_catalog({**files, "catalog.sqlite": patched(files["catalog.sqlite"], data)})
+
+
+def check_damaged_catalog(files: Mapping[str, bytes]) -> None:
+    """Hold a catalog of these files to FAULTS row 8: the same records, or a refusal and the files as they were."""
+    with tempfile.TemporaryDirectory(prefix="dfslab-fuzz-") as folder:
+        path = Path(folder) / "catalog.sqlite"
+        for name, content in files.items():
+            (path.parent / name).write_bytes(content)
+        try:
+            catalog = Catalog(path)
+        except (CatalogDamaged, CatalogUnwritable) as error:
+            there = {name: (path.parent / name).read_bytes() for name in files}
+            assert there == files, "a damaged catalog was written to"
+            assert str(path) in str(error)  # noqa: PT017
+            return
+        try:
+            assert set(catalog.load().records()) == set(RECORDS), "damage was read as if it were sound"
+        finally:
+            catalog.close()
+
+
 TARGETS: dict[str, Target] = {
     "frames": fuzz_frames,
     "names": fuzz_names,
@@ -126,4 +189,5 @@ TARGETS: dict[str, Target] = {
     "traces": fuzz_traces,
     "checksums": fuzz_checksums,
     "identity": fuzz_identity,
+    "catalog": fuzz_catalog,
 }
