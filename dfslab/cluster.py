@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from types import TracebackType
 
 from dfslab.core.checks import check_positive
-from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
 from dfslab.lab import at_exit
 from dfslab.lab.faults import Faults
 from dfslab.lab.files import Files
+from dfslab.lab.launching import check_isolation
 from dfslab.lab.looks import Looks
 from dfslab.lab.plan import Plan, check_cluster_name, check_link, check_n, check_port, check_root, check_seed
+from dfslab.lab.policy_names import loaded, names_of
 from dfslab.lab.steering import Steering
 
 _running: dict[str, Cluster] = {}
@@ -69,10 +71,14 @@ def start(
     link : dfslab.Link, optional
         Each keeper's emulated network card, such as `dfslab.Link(rate_mb_s=20, delay_ms=5)`; by default
         as fast as the machine. `cluster.set_link` changes it, also the master's and the client's.
-    isolation : {"thread"}
-        Each node is a set of threads of this process.
+    isolation : {"thread", "process"}
+        Each node is a set of threads of this process, or, on Linux, a process of its own: then `kill` is
+        SIGKILL, `pause` SIGSTOP and `resume` SIGCONT, and a start takes a second or two. Everything else
+        is the same. The processes end with this one, however it ends.
     placement, failure_detector, repair_order, chunk_scheduler : str, class or object
-        The policies: a registered name, or one's own.
+        The policies: a registered name, one's own, or where that can be imported ("module:Class"). With
+        `isolation="process"` the first three are the master's process's: an object, or what was defined in
+        the notebook, can't be handed to it.
     speed : float
         Every timer is divided by it: a 60 s lesson takes 6 s with 10.
     seed : int, optional
@@ -89,7 +95,7 @@ def start(
     ------
     InvalidOption
         Nothing was started, and a running cluster of that name goes on.
-    PortTaken, DirectoryInUse, WrongDirectory, CatalogDamaged
+    PortTaken, DirectoryInUse, WrongDirectory, CatalogDamaged, ProcessDied
         Nothing is left running.
 
     Examples
@@ -101,6 +107,12 @@ def start(
     3
     """
     speed = check_positive("speed", speed)
+    policies = {
+        "placement": placement,
+        "failure_detector": failure_detector,
+        "repair_order": repair_order,
+        "chunk_scheduler": chunk_scheduler,
+    }
     plan = Plan(
         check_n(n, replicas),
         check_cluster_name(name),
@@ -114,10 +126,7 @@ def start(
             repair=repair,  # type: ignore[arg-type]  # checked by Options
         ).at_speed(speed),
         Policies.of(
-            placement=placement,
-            failure_detector=failure_detector,
-            repair_order=repair_order,
-            chunk_scheduler=chunk_scheduler,
+            **{kind: loaded(kind, policy) for kind, policy in policies.items()},
             heartbeat_timeout_s=heartbeat_timeout_s / speed,
         ),
         check_seed(seed),
@@ -125,12 +134,9 @@ def start(
         check_port(port),
         speed,
         check_link("link", link),
+        check_isolation(isolation, sys.platform),
+        names_of(policies) if isolation == "process" else {},
     )
-    if isolation != "thread":
-        reason = (
-            "this version runs its nodes as threads; use isolation='thread', or `dfslab master` and `dfslab keeper`"
-        )
-        raise InvalidOption(option="isolation", value=repr(isolation), reason=reason)
     with _running_lock:
         earlier = _running.get(plan.name)
         if earlier is not None:

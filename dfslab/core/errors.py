@@ -643,6 +643,22 @@ class InvalidTransition(DfsError, RuntimeError):
         )
 
 
+class ProcessDied(DfsError, ChildProcessError):
+    """The process of a node ended before it did what it was asked to; nothing of it is left."""
+
+    status = Status.UNAVAILABLE
+
+    def __init__(self, *, node: str, how: str, said: str) -> None:
+        words = f", saying {said!r}" if said else ""
+        super().__init__(
+            f"the process of {node} ended ({how}){words}; its disk is as a crash leaves it: start it again, "
+            "or use isolation='thread'",
+            node=node,
+            how=how,
+            said=said,
+        )
+
+
 class InternalError(DfsError, RuntimeError):
     """A node met an error of its own that it could not name; the call may have taken effect."""
 

@@ -211,6 +211,29 @@ class LinkTable:
         """Return True while a node's heartbeats get lost."""
         return node in self._muted
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return all of it as plain JSON values."""
+        return {
+            "nodes": {node: link.as_dict() for node, link in self._nodes.items()},
+            "pairs": [[a, b, link.as_dict()] for (a, b), link in self._pairs.items()],
+            "cuts": [list(cut) for cut in self._cuts],
+            "muted": list(self._muted),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> LinkTable:
+        """Return the table that `as_dict` wrote."""
+        table = cls()
+        table._nodes = {node: Link(**link) for node, link in values["nodes"].items()}
+        table._pairs = {(a, b): Link(**link) for a, b, link in values["pairs"]}
+        table._cuts = dict.fromkeys((a, b) for a, b in values["cuts"])
+        table._muted = dict.fromkeys(values["muted"])
+        return table
+
+    def named(self) -> Iterable[str]:
+        """Return the nodes that were given a link."""
+        return self._nodes
+
     @property
     def is_plain(self) -> bool:
         """True when the network does nothing to anybody, as on most days."""

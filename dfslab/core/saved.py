@@ -82,6 +82,13 @@ def read_trace(lines: Iterable[bytes], path: str, *, partial: bool = False) -> S
     return _Reader(path, partial).read(lines)
 
 
+def event_of(line: bytes, path: str = "the line") -> TraceEvent:
+    """Return the event of one line, as `line_of` made it; raise TraceUnreadable naming the field that is not one."""
+    event = _Reader(path, partial=False)._event(line + b"\n")
+    assert event is not None  # only a file that may be partial has a torn end
+    return event
+
+
 class _Reader:
     def __init__(self, path: str, partial: bool) -> None:
         self._path, self._partial = path, partial

@@ -2,40 +2,37 @@
 
 from __future__ import annotations
 
-import enum
 import shutil
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dfslab.core.errors import UnknownKeeper, WrongState
+from dfslab.core.checks import check_count
+from dfslab.core.errors import InvalidOption, UnknownKeeper, WrongState
 from dfslab.core.links import Link
 from dfslab.core.liveness import Liveness
 from dfslab.core.model import Address
 from dfslab.core.nodes import MASTER, keeper_name, short_name
 from dfslab.core.trace import Kind, Tracer
+from dfslab.lab.launching import Failpoint, Keeper, Launcher, Node
+from dfslab.lab.launching import NodeState as NodeState
 from dfslab.runtime.clock import Clock
-from dfslab.runtime.keeper_node import KeeperNode, KeeperSettings
+from dfslab.runtime.failpoints import ACTIONS
+from dfslab.runtime.keeper_node import KeeperSettings
 from dfslab.runtime.network import Network
 from dfslab.runtime.recorder import Recorder
 
 if TYPE_CHECKING:
-    from dfslab.runtime.master_node import MasterNode, MasterSettings
-
+    from dfslab.runtime.master_node import MasterSettings
 
 GONE = "it is no part of the cluster any more; add_keeper() starts another"
 """What to do about a keeper that was decommissioned."""
 
 
-class NodeState(enum.StrEnum):
-    """What the laboratory has done to a node, whatever the master believes of it."""
-
-    RUNNING = "running"
-    PAUSED = "paused"
-    KILLED = "dead"
-    DECOMMISSIONED = "decommissioned"
+_FOUND = {NodeState.RUNNING: "resume", NodeState.PAUSED: "pause", NodeState.KILLED: "kill"}
+"""What was done to a node that is found to be so, by whomever."""
 
 
 @dataclass
@@ -43,13 +40,14 @@ class _Slot:
     """A keeper's place in the cluster, filled or not."""
 
     settings: KeeperSettings
-    node: KeeperNode
+    node: Keeper
     state: NodeState = NodeState.RUNNING
     disk_is_full: bool = False
+    armed: list[Failpoint] = field(default_factory=list)
 
 
 class Nodes:
-    """A master and its keepers, as threads of this process.
+    """A master and its keepers, as threads of this process or as processes: the launcher knows.
 
     Every change is a line of kind `fault` in the trace. A kill is a crash: the links are cut first,
     the threads ended after, and nobody is told.
@@ -61,6 +59,8 @@ class Nodes:
     settings : MasterSettings
     keeper_settings : callable
         Makes a keeper's settings from its number.
+    launcher : Launcher
+        Makes the nodes.
     network : Network
         What all of them are on.
     link : Link
@@ -75,18 +75,20 @@ class Nodes:
         clock: Clock,
         recorder: Recorder,
         tracer: Tracer,
+        launcher: Launcher,
         network: Network,
         link: Link,
     ) -> None:
         self._root, self._clock, self._recorder, self._tracer = root, clock, recorder, tracer
-        self.network, self._link = network, link
+        self._launcher, self.network, self._link = launcher, network, link
         self._keeper_settings = keeper_settings
         self._lock = threading.RLock()
         self._slots: dict[str, _Slot] = {}
         self._last_number = 0
-        self.master = self._start_master(settings)
-        self._master_settings = replace(settings, port=self.master.address.port)
-        self.master_state = NodeState.RUNNING
+        self._master_armed: list[Failpoint] = []
+        self._master = launcher.master(settings)
+        self._master_settings = replace(settings, port=self._master.address.port)
+        self._master_state = NodeState.RUNNING
 
     # -- keepers ------------------------------------------------------------------------------
 
@@ -100,11 +102,11 @@ class Nodes:
             )
             return settings.name
 
-    def _start_next(self) -> tuple[KeeperSettings, KeeperNode]:
+    def _start_next(self) -> tuple[KeeperSettings, Keeper]:
         """Start a keeper under the next number that was not decommissioned in an earlier life of the root."""
         while True:
             self._last_number += 1
-            settings = self._keeper_settings(self._last_number, self.master.address)
+            settings = self._keeper_settings(self._last_number, self._master.address)
             self.network.set_link(settings.name, self._link)
             try:
                 return settings, self._start(settings)
@@ -116,10 +118,17 @@ class Nodes:
                 self._last_number -= 1
                 raise
 
-    def _start(self, settings: KeeperSettings, *, disk_is_full: bool = False, patiently: bool = False) -> KeeperNode:
-        node = KeeperNode(settings, self._clock, self._recorder.add, self.network)
-        node.fill_disk(full=disk_is_full)
+    def _start(
+        self,
+        settings: KeeperSettings,
+        *,
+        disk_is_full: bool = False,
+        patiently: bool = False,
+        armed: Sequence[Failpoint] = (),
+    ) -> Keeper:
+        node = self._launcher.keeper(settings, armed)
         try:
+            node.fill_disk(full=disk_is_full)
             if patiently:
                 node.start_patiently()
             else:
@@ -159,7 +168,10 @@ class Nodes:
             name = slot.settings.name
             event = self.note("restart", name, wipe=wipe)
             try:
-                slot.node = self._start(slot.settings, disk_is_full=slot.disk_is_full, patiently=self._is_cut_off(name))
+                armed, slot.armed = slot.armed, []
+                slot.node = self._start(
+                    slot.settings, disk_is_full=slot.disk_is_full, patiently=self._is_cut_off(name), armed=armed
+                )
             except BaseException:
                 self.note("kill", name)  # the trace says that it was started
                 raise
@@ -170,7 +182,7 @@ class Nodes:
         return self.network.is_cut(keeper, MASTER) or self.network.is_cut(MASTER, keeper)
 
     def pause(self, keeper: str | int) -> tuple[str, str]:
-        """Freeze a keeper's threads where they are."""
+        """Freeze a keeper where it is."""
         with self._lock:
             slot = self._in_state(keeper, "only a running keeper can be paused", NodeState.RUNNING)
             slot.node.freeze()
@@ -215,12 +227,12 @@ class Nodes:
         """Stop a keeper that the master has let go."""
         with self._lock:
             slot = self._slot(keeper)
-            slot.node.cut()
+            slot.node.end()
             self.note("decommission", slot.settings.name)
             slot.node.join()
             slot.state = NodeState.DECOMMISSIONED
 
-    def running(self, keeper: str | int, action: str) -> KeeperNode:
+    def running(self, keeper: str | int, action: str) -> Keeper:
         """Return a running keeper's node, or raise WrongState."""
         with self._lock:
             advice = f"only a running keeper can {action}; cluster.restart({{0}}) or resume({{0}}) it"
@@ -228,6 +240,7 @@ class Nodes:
 
     def _in_state(self, keeper: str | int, advice: str, *allowed: NodeState) -> _Slot:
         slot = self._slot(keeper)
+        self._look_at(slot)
         if slot.state not in allowed:
             name = slot.settings.name
             number = short_name(name)
@@ -250,33 +263,98 @@ class Nodes:
     def states(self) -> Mapping[str, NodeState]:
         """Return what the laboratory has done to each keeper, by name."""
         with self._lock:
+            for slot in self._slots.values():
+                self._look_at(slot)
             return {name: slot.state for name, slot in self._slots.items()}
 
-    def incarnation(self, keeper: str) -> int:
-        """Return the incarnation that a keeper runs under."""
+    def _look_at(self, slot: _Slot) -> None:
+        """Notice what was done to a keeper behind the laboratory's back, by a failpoint or by hand."""
+        slot.state = self._found(slot.settings.name, slot.node, slot.state)
+
+    def _found(self, name: str, node: Node, believed: NodeState) -> NodeState:
+        if believed not in (NodeState.RUNNING, NodeState.PAUSED):
+            return believed
+        found = node.state()
+        if found is not believed:
+            if found is NodeState.KILLED:
+                node.join()  # what it told before
+            self.note(_FOUND[found], name)
+        return found
+
+    # -- failpoints ---------------------------------------------------------------------------
+
+    def arm(self, node: str | int, name: str, action: str, at: int = 1) -> None:
+        """Have something happen at the `at`-th time that a node passes a failpoint, once.
+
+        A dead node meets it after its next start. Threads share their failpoints: there, whichever node
+        passes it is struck.
+
+        Parameters
+        ----------
+        node : str or int
+            A keeper, or "master".
+        name : str
+            One of those that `dfslab.runtime.failpoints.hit` names.
+        action : {"EIO", "ENOSPC", "kill", "stop"}
+            An error of the disk or, of a process only, SIGKILL or SIGSTOP.
+        at : int
+            At which passage, from 1 on.
+
+        Raises
+        ------
+        InvalidOption
+            There is no such action, or not for threads.
+        UnknownKeeper, WrongState
+        """
+        if action not in ACTIONS:
+            raise InvalidOption(option="action", value=repr(action), reason=f"known are {', '.join(ACTIONS)}")
+        point = Failpoint(name, action, check_count("at", at))
         with self._lock:
-            return self._slots[keeper].node.incarnation
+            if node == MASTER:
+                state, one, waiting = self.master_state, self._node(node), self._master_armed
+            else:
+                slot = self._in_state(node, "resume({0}) it first", NodeState.RUNNING, NodeState.KILLED)
+                state, one, waiting = slot.state, slot.node, slot.armed
+            if state is NodeState.KILLED:
+                waiting.append(point)
+            else:
+                one.arm(point)
+
+    def disarm(self, node: str | int, name: str) -> int:
+        """Let a running node pass a failpoint again; return how often it has since that was armed."""
+        with self._lock:
+            return self._node(node).disarm(name)
+
+    def _node(self, node: str | int) -> Node:
+        return self._master if node == MASTER else self._slot(node).node
 
     # -- the master ---------------------------------------------------------------------------
+
+    @property
+    def master_address(self) -> Address:
+        """Where the master listens, or listened."""
+        return self._master.address
+
+    @property
+    def master_state(self) -> NodeState:
+        """What was done to the master."""
+        with self._lock:
+            self._master_state = self._found(MASTER, self._master, self._master_state)
+            return self._master_state
 
     def _need_master(self, why: str) -> None:
         if self.master_state is not NodeState.RUNNING:
             raise WrongState(node=MASTER, state=self.master_state, advice=f"{why}; restart_master() first")
-
-    def _start_master(self, settings: MasterSettings) -> MasterNode:
-        from dfslab.runtime.master_node import MasterNode  # with the first start, not with `import dfslab`
-
-        return MasterNode(settings, self._clock, self._recorder.add, self.network)
 
     def kill_master(self) -> str:
         """Crash the master; return the id of the line in the trace."""
         with self._lock:
             if self.master_state is NodeState.KILLED:
                 raise WrongState(node=MASTER, state="already dead", advice="restart_master() brings it back")
-            self.master_state = NodeState.KILLED
-            self.master.cut()
+            self._master_state = NodeState.KILLED
+            self._master.cut()
             event = self.note("kill", MASTER)
-            self.master.join()
+            self._master.join()
             return event
 
     def restart_master(self) -> None:
@@ -284,15 +362,16 @@ class Nodes:
         with self._lock:
             if self.master_state is not NodeState.KILLED:
                 raise WrongState(node=MASTER, state=self.master_state, advice="kill_master() it first")
-            self.master.cut()  # in case the kill was interrupted
-            self.master.join()
+            self._master.cut()  # in case the kill was interrupted
+            self._master.join()
             self.note("restart", MASTER)
             try:
-                self.master = self._start_master(self._master_settings)
+                armed, self._master_armed = self._master_armed, []
+                self._master = self._launcher.master(self._master_settings, armed)
             except BaseException:
                 self.note("kill", MASTER)  # the trace says that it was started
                 raise
-            self.master_state = NodeState.RUNNING
+            self._master_state = NodeState.RUNNING
 
     # -- all of them --------------------------------------------------------------------------
 
@@ -305,13 +384,13 @@ class Nodes:
         return event.id
 
     def close(self) -> None:
-        """Stop everybody: cut all links, then wait for all threads."""
+        """Stop everybody: tell all of them, then wait for all of them."""
         with self._lock:
             # The dead ones, too: a kill may have been interrupted.
-            nodes: list[KeeperNode | MasterNode] = [*(slot.node for slot in self._slots.values()), self.master]
+            nodes: list[Node] = [*(slot.node for slot in self._slots.values()), self._master]
             for node in nodes:
-                node.cut()
+                node.end()
             for node in nodes:
                 node.join()
             self._slots.clear()
-            self.master_state = NodeState.KILLED
+            self._master_state = NodeState.KILLED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Plan:
     port: int
     speed: float = 1.0
     link: Link = field(default_factory=Link)
+    isolation: str = "thread"
+    policy_names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def setup(self) -> Setup:

@@ -17,6 +17,7 @@ from dfslab.core.errors import CatalogDamaged, ClusterClosed, InvalidOption, Wro
 from dfslab.core.model import Address
 from dfslab.core.nodes import CLIENT, LAB, keeper_name
 from dfslab.core.trace import Kind, Tracer
+from dfslab.lab.launching import launcher_of
 from dfslab.lab.nodes import Nodes, NodeState
 from dfslab.lab.plan import Plan
 from dfslab.runtime.clock import Clock
@@ -52,6 +53,17 @@ class Running:
             self._recorder.add(self._tracer.event(Kind.CLUSTER_STARTED, self._clock.now(), **self.setup.as_detail()))
             self._network = Network(plan.seed)
             undo.callback(self._network.close)
+            self._launcher = launcher_of(
+                plan.isolation,
+                self._clock,
+                self._recorder,
+                self._network,
+                name=plan.name,
+                seed=plan.seed,
+                policies=plan.policy_names,
+            )
+            undo.callback(self._launcher.close)
+            self._launcher.expect(1 + plan.n)
             self._nodes = Nodes(
                 self.root,
                 self._master_settings(plan),
@@ -59,6 +71,7 @@ class Running:
                 self._clock,
                 self._recorder,
                 self._tracer,
+                self._launcher,
                 self._network,
                 plan.link,
             )
@@ -110,7 +123,7 @@ class Running:
 
     def _make_client(self, name: str) -> Client:
         return Client(
-            self._nodes.master.address,
+            self._nodes.master_address,
             token=self.token,
             name=name,
             chunk_scheduler=self._scheduler,
@@ -125,7 +138,7 @@ class Running:
     def address(self) -> str:
         """The master tracker's `host:port`."""
         self._check_open()
-        return str(self._nodes.master.address)
+        return str(self._nodes.master_address)
 
     @property
     def closed(self) -> bool:
@@ -156,6 +169,7 @@ class Running:
                 client.close()
             self._network.close()
             self._nodes.close()
+            self._launcher.close()
             self._recorder.close()
             if self._is_temporary:
                 _remove(self.root)
@@ -165,6 +179,7 @@ class Running:
         """Be closed without having touched anything, as the copy of a cluster in a forked process is."""
         self._close_lock = threading.Lock()
         self._closing = self._closed = True
+        self._launcher.abandon()
 
     def _running_keepers(self) -> list[str]:
         return [name for name, state in self._nodes.states().items() if state is NodeState.RUNNING]

@@ -13,6 +13,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from dfslab.core.links import Bucket, Link, LinkTable
 from dfslab.runtime.gate import Gate, NodeDown
@@ -40,12 +41,14 @@ class Network:
 
     Parameters
     ----------
-    seed : int, optional
+    seed : int or str, optional
         Makes jitter and loss repeatable, as far as the order of messages is.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: int | str | None = None) -> None:
         self.is_plain = True
+        self._told: Callable[[dict[str, Any]], None] | None = None
+        self._one_change = threading.Lock()
         self._table = LinkTable()
         self._rng = random.Random(seed)
         self._changed = threading.Condition()
@@ -66,12 +69,16 @@ class Network:
         """Give a node another link; what waits for its rate waits for the new one instead."""
 
         def change() -> None:
-            if link.rate_mb_s != self._table.link(node).rate_mb_s:
-                for outbound in (False, True):
-                    self._buckets.pop((node, outbound), None)
+            self._forget_rate(node, link)
             self._table.set_link(node, link)
 
         self._change(change)
+
+    def _forget_rate(self, node: str, link: Link) -> None:
+        """Void what a node was granted when its new link has another rate."""
+        if link.rate_mb_s != self._table.link(node).rate_mb_s:
+            for outbound in (False, True):
+                self._buckets.pop((node, outbound), None)
 
     def pair(self, a: str, b: str) -> Link | None:
         """Return what two nodes have between them in place of their own links' delay and loss, or None."""
@@ -100,10 +107,34 @@ class Network:
             return self._table.is_muted(node)
 
     def _change(self, change: Callable[[], None]) -> None:
+        with self._one_change:  # so that whoever is told hears of all changes in their order
+            with self._changed:
+                change()
+                self.is_plain = self._table.is_plain
+                self._changed.notify_all()
+            if self._told is not None:
+                self._told(self.as_dict())
+
+    # -- several networks that are one ---------------------------------------------------------
+
+    def watch(self, told: Callable[[dict[str, Any]], None] | None) -> None:
+        """Have `told` called with every table that changes make, before they return; None: nobody any more."""
+        self._told = told
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return its table as plain JSON values, for `LinkTable.from_dict`."""
         with self._changed:
-            change()
-            self.is_plain = self._table.is_plain
-            self._changed.notify_all()
+            return self._table.as_dict()
+
+    def replace(self, table: LinkTable) -> None:
+        """Be as another network is, of whose changes this one is told."""
+
+        def change() -> None:
+            for node in table.named():
+                self._forget_rate(node, table.link(node))
+            self._table = table
+
+        self._change(change)
 
     def wake(self) -> None:
         """Have everybody who waits look again: a node was killed, or a transfer given up."""

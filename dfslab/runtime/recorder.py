@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
@@ -33,6 +33,7 @@ class Recorder:
         on_lost: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self._on_lost = on_lost
+        self._elsewhere: Callable[[], Iterable[TraceEvent]] = tuple
         self._trace = Trace(capacity)
         self._changed = threading.Condition()
         # A line a write: whoever reads the file along, or after a crash, finds whole lines.
@@ -44,9 +45,31 @@ class Recorder:
     def add(self, event: TraceEvent) -> None:
         """Append an event and wake those who wait for a change."""
         with self._changed:
-            self._trace.append(event)
-            self._write(event)
-            self._changed.notify_all()
+            self._take_in()
+            self._append(event)
+
+    def _append(self, event: TraceEvent) -> None:
+        self._trace.append(event)
+        self._write(event)
+        self._changed.notify_all()
+
+    def follow(self, elsewhere: Callable[[], Iterable[TraceEvent]]) -> None:
+        """Have what other processes tell taken in before anything is added or looked at.
+
+        `elsewhere` returns what has come since it was last asked. It is called under the recorder's lock
+        and must neither wait nor come back here.
+        """
+        with self._changed:
+            self._elsewhere = elsewhere
+
+    def catch_up(self) -> None:
+        """Take in what other processes have told since."""
+        with self._changed:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        for event in self._elsewhere():
+            self._append(event)
 
     def _write(self, event: TraceEvent) -> None:
         """Write a line; when the disk refuses it, go on in memory only, and say so there: a node must not die of it."""
@@ -66,16 +89,19 @@ class Recorder:
     def events(self) -> list[TraceEvent]:
         """Return the events so far, oldest first."""
         with self._changed:
+            self._take_in()
             return self._trace.events()
 
     def since(self, seen: int) -> tuple[int, list[TraceEvent]]:
         """Return how many events there have been, and those behind the first `seen`; see `Trace.since`."""
         with self._changed:
+            self._take_in()
             return self._trace.since(seen)
 
     def table(self, at: float | None = None) -> Table:
         """Return the lookup table as it is, or as it was `at` seconds after the start."""
         with self._changed:
+            self._take_in()
             return self._trace.table(at)
 
     def begin_s(self) -> float:

@@ -6,6 +6,7 @@ from dfslab.cluster import Cluster
 from dfslab.core.history import Table
 from dfslab.core.trace import Kind
 from dfslab.lab.nodes import NodeState
+from dfslab.runtime.master_node import MasterNode
 
 
 def check_cluster(cluster: Cluster) -> None:
@@ -17,17 +18,27 @@ def check_cluster(cluster: Cluster) -> None:
 
 
 def check_views_show_the_masters_table(cluster: Cluster) -> None:
-    master = cluster._nodes.master
-    with master.lock:
-        master.core.validate()
-        rows = {(v.name, v.id, r.keeper, r.path, str(r.state), alive) for v, r, alive in master.core.rows()}
-        # the trace is written after the core has decided, by the same thread: ask it again once that is done
+    rows = _masters_rows(cluster)
+    # the trace is written after the core has decided, by the same thread: ask it again once that is done
     table = _settled_table(cluster, rows)
     assert _rows(table) == rows
     states = cluster._nodes.states()
     for _name, _version, keeper, path, state, _alive in rows:
         if state == "valid" and states.get(keeper) is NodeState.RUNNING:
             assert Path(path).is_file(), path
+
+
+def _masters_rows(cluster: Cluster) -> set[tuple[str, str, str, str, str, bool]]:
+    """Return what the master itself has: from its core where that can be reached, and else as it tells a client."""
+    master = cluster._nodes._master
+    if not isinstance(master, MasterNode):
+        return {
+            (row.file_name, row.version, row.data_node, row.file_path, row.state, row.is_alive)
+            for row in cluster._client.lookup_rows()
+        }
+    with master.lock:
+        master.core.validate()
+        return {(v.name, v.id, r.keeper, r.path, str(r.state), alive) for v, r, alive in master.core.rows()}
 
 
 def _settled_table(cluster: Cluster, rows: set[tuple[str, str, str, str, str, bool]]) -> Table:

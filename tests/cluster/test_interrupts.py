@@ -10,7 +10,8 @@ from dfslab.cluster import Cluster
 from dfslab.core.errors import ClusterClosed, PortTaken, WaitTimedOut, WrongState
 from dfslab.core.faults import Action
 from dfslab.core.trace import Kind
-from dfslab.lab import nodes, steering
+from dfslab.lab import steering
+from dfslab.lab.thread_nodes import ThreadKeeper
 from tests.cluster.conftest import Starter, cell
 from tests.cluster.test_faults import wait_for
 from tests.runtime.test_network import InThread
@@ -22,6 +23,7 @@ def interrupt() -> None:
 
 def interrupted_kill(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     node = cluster._nodes.running(1, "be killed")
+    assert isinstance(node, ThreadKeeper)
     with monkeypatch.context() as patch:
         patch.setattr(node._data_server, "cut", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -105,7 +107,7 @@ def test_a_master_that_does_not_come_up_is_dead_again_in_the_trace(
 
     cluster.kill_master()
     with monkeypatch.context() as patch:
-        patch.setattr(nodes.Nodes, "_start_master", refuse)
+        patch.setattr(cluster._launcher, "master", refuse)
         with pytest.raises(PortTaken):
             cluster.restart_master()
 

@@ -1,0 +1,92 @@
+"""Nodes as threads of this process: started in milliseconds, killed and frozen at their gates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dfslab.core.errors import InvalidOption
+from dfslab.lab.launching import Failpoint, NodeState
+from dfslab.runtime import failpoints
+from dfslab.runtime.clock import Clock
+from dfslab.runtime.gate import Gate
+from dfslab.runtime.keeper_node import KeeperNode, KeeperSettings
+from dfslab.runtime.master_node import MasterNode, MasterSettings
+from dfslab.runtime.network import Network
+from dfslab.runtime.recorder import Recorder
+
+WHOLE_PROCESS = ("kill", "stop")
+"""What a failpoint may do to a process, but not to some threads of one."""
+
+
+class _InThreads:
+    """What threads have to offer besides what the nodes of the runtime do by themselves."""
+
+    gate: Gate
+
+    def state(self) -> NodeState:
+        """Return whether it is held; a killed one is known to whoever killed it."""
+        return NodeState.PAUSED if self.gate.is_frozen else NodeState.RUNNING
+
+    def arm(self, point: Failpoint) -> None:
+        """Arm a failpoint, for all nodes of this process: it strikes whoever passes it."""
+        check_in_threads(point)
+        failpoints.arm(point.name, point.action, point.at)
+
+    def disarm(self, name: str) -> int:
+        """Let everything pass a failpoint again."""
+        return failpoints.disarm(name)
+
+
+def check_in_threads(point: Failpoint) -> Failpoint:
+    """Return a failpoint that threads can meet; raise InvalidOption for one that would end this process."""
+    if point.action in WHOLE_PROCESS:
+        reason = "it would strike this whole process, which the nodes are threads of; use isolation='process'"
+        raise InvalidOption(option="action", value=repr(point.action), reason=reason)
+    return point
+
+
+class ThreadKeeper(_InThreads, KeeperNode):
+    """A data keeper in threads."""
+
+    def end(self) -> None:
+        """Cut it: `join` does the rest in good order."""
+        self.cut()
+
+
+class ThreadMaster(_InThreads, MasterNode):
+    """A master tracker in threads."""
+
+    def end(self) -> None:
+        """Cut it: `join` does the rest in good order."""
+        self.cut()
+
+
+class ThreadLauncher:
+    """Makes nodes that are threads of this process, on the cluster's own network."""
+
+    def __init__(self, clock: Clock, recorder: Recorder, network: Network) -> None:
+        self._clock, self._recorder, self._network = clock, recorder, network
+
+    def expect(self, count: int) -> None:
+        """Do nothing: threads need no preparation."""
+
+    def master(self, settings: MasterSettings, armed: Sequence[Failpoint] = ()) -> ThreadMaster:
+        """Start a master tracker."""
+        self._arm(armed)
+        return ThreadMaster(settings, self._clock, self._recorder.add, self._network)
+
+    def keeper(self, settings: KeeperSettings, armed: Sequence[Failpoint] = ()) -> ThreadKeeper:
+        """Make a data keeper."""
+        self._arm(armed)
+        return ThreadKeeper(settings, self._clock, self._recorder.add, self._network)
+
+    @staticmethod
+    def _arm(armed: Sequence[Failpoint]) -> None:
+        for point in armed:
+            failpoints.arm(point.name, check_in_threads(point).action, point.at)
+
+    def close(self) -> None:
+        """Do nothing: the nodes have been joined."""
+
+    def abandon(self) -> None:
+        """Do nothing: a forked child has no threads of its parent's."""
