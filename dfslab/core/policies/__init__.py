@@ -85,15 +85,23 @@ def resolve(kind: str, policy: Any, **arguments: Any) -> Any:
     Raises
     ------
     InvalidOption
-        When the name is not registered, or the object lacks a method of the interface.
+        When the name is not registered, the class can't be made, or the object lacks a method of the interface.
     """
     if isinstance(policy, str):
         known = POLICIES[kind]
         if policy not in known:
             raise InvalidOption(option=kind, value=repr(policy), reason=f"known are {', '.join(sorted(known))}")
         return known[policy](**arguments)
-    made = policy() if isinstance(policy, type) else policy
+    made = _made(kind, policy) if isinstance(policy, type) else policy
     missing = [method for method in _METHODS[kind] if not callable(getattr(made, method, None))]
     if missing:
         raise InvalidOption(option=kind, value=repr(policy), reason=f"it has no method {', '.join(missing)}()")
     return made
+
+
+def _made(kind: str, policy: type[Any]) -> Any:
+    try:
+        return policy()
+    except Exception as error:  # somebody else's code: its error is named and passed on
+        reason = f"it can't be made without arguments ({type(error).__name__}: {error}); pass an object"
+        raise InvalidOption(option=kind, value=repr(policy), reason=reason) from error
