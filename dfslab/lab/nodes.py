@@ -311,7 +311,7 @@ class Nodes:
         point = Failpoint(name, action, check_count("at", at))
         with self._lock:
             if node == MASTER:
-                state, one, waiting = self.master_state, self._node(node), self._master_armed
+                state, one, waiting = self.master_state, self.node(node), self._master_armed
             else:
                 slot = self._in_state(node, "resume({0}) it first", NodeState.RUNNING, NodeState.KILLED)
                 state, one, waiting = slot.state, slot.node, slot.armed
@@ -323,9 +323,10 @@ class Nodes:
     def disarm(self, node: str | int, name: str) -> int:
         """Let a running node pass a failpoint again; return how often it has since that was armed."""
         with self._lock:
-            return self._node(node).disarm(name)
+            return self.node(node).disarm(name)
 
-    def _node(self, node: str | int) -> Node:
+    def node(self, node: str | int) -> Node:
+        """Return a keeper, or the master: its threads or its process."""
         return self._master if node == MASTER else self._slot(node).node
 
     # -- the master ---------------------------------------------------------------------------

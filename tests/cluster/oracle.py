@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dfslab.cluster import Cluster
 from dfslab.core.history import Table
+from dfslab.core.nodes import MASTER
 from dfslab.core.trace import Kind
 from dfslab.lab.nodes import NodeState
 from dfslab.runtime.master_node import MasterNode
@@ -30,7 +31,7 @@ def check_views_show_the_masters_table(cluster: Cluster) -> None:
 
 def _masters_rows(cluster: Cluster) -> set[tuple[str, str, str, str, str, bool]]:
     """Return what the master itself has: from its core where that can be reached, and else as it tells a client."""
-    master = cluster._nodes._master
+    master = cluster._nodes.node(MASTER)
     if not isinstance(master, MasterNode):
         return {
             (row.file_name, row.version, row.data_node, row.file_path, row.state, row.is_alive)

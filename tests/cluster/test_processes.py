@@ -43,7 +43,7 @@ def processes(start: Starter) -> Starter:
 
 
 def pid_of(cluster: Cluster, node: str | int) -> int:
-    one = cluster._nodes._node(node)
+    one = cluster._nodes.node(node)
     assert isinstance(one, KeeperProcess | MasterProcess)
     return one.pid
 
@@ -418,7 +418,7 @@ thread.start()
 thread.join()
 c = made[0]
 c.upload(b"x", name="x")
-print(*[c._nodes._node(one).pid for one in (1, "master")], flush=True)
+print(*[c._nodes.node(one).pid for one in (1, "master")], flush=True)
 """
 ENDS = {
     "killed": "os.kill(os.getpid(), signal.SIGKILL)",

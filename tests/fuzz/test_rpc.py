@@ -20,6 +20,7 @@ from dfslab.cluster import Cluster
 from dfslab.core.errors import DfsError, InternalError
 from dfslab.core.model import Address
 from dfslab.core.trace import Kind
+from dfslab.lab.thread_nodes import ThreadMaster
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.dfs_pb2_grpc import DataKeeperStub, MasterTrackerStub
 from dfslab.runtime.network import Network
@@ -64,8 +65,10 @@ class Control:
 
     def check_sound(self) -> None:
         """The master's state is valid, and no node met an error of its own."""
-        with self.cluster._nodes.master.lock:
-            self.cluster._nodes.master.core.validate()
+        master = self.cluster._nodes.node("master")
+        assert isinstance(master, ThreadMaster)
+        with master.lock:
+            master.core.validate()
         errors = [event for event in self.cluster._recorder.events() if event.kind is Kind.NODE_ERROR]
         assert [event.detail for event in errors] == []
 
