@@ -23,7 +23,7 @@ from dfslab.core.model import FileInfo
 from dfslab.lab.scenario import Scenario
 
 if TYPE_CHECKING:
-    from dfslab import bench, predict, samples
+    from dfslab import bench, predict, samples, sim
     from dfslab.views.replay import replay
 
 __version__ = "0.1.0"
@@ -43,12 +43,14 @@ __all__ = [
     "predict",
     "replay",
     "samples",
+    "sim",
 ]
 _WHEN_ASKED_FOR = {
     "bench": "dfslab.bench",
     "predict": "dfslab.predict",
     "replay": "dfslab.views.replay:replay",
     "samples": "dfslab.samples",
+    "sim": "dfslab.sim",
 }
 
 

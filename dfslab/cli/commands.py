@@ -10,6 +10,7 @@ import click
 import dfslab
 from dfslab.cli import demo, files, nodes, tables
 from dfslab.cli.failures import EXIT_TABLE, Commands
+from dfslab.cli.sim import sim
 
 HELP = """A complete distributed file system: a master tracker, data keepers, and clients of them.
 
@@ -59,6 +60,7 @@ for command in (
     files.rm,
     files.mv,
     tables.table,
+    sim,
 ):
     dfs.add_command(command)
 

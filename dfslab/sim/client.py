@@ -16,7 +16,7 @@ from dfslab.core.master.instructions import Slot
 from dfslab.core.model import Holder, Location, Version
 from dfslab.core.nodes import MASTER
 from dfslab.core.patience import Patience
-from dfslab.core.policies.chunk_scheduler import WorkStealing
+from dfslab.core.policies.chunk_scheduler import ChunkScheduler
 from dfslab.sim.keeper import BLOCKS_A_MESSAGE, fetch_range
 from dfslab.sim.loop import Process, Promise
 from dfslab.sim.master import QUESTION, Surroundings
@@ -32,8 +32,8 @@ REST_S = 0.01
 class SimClient:
     """A client of a simulation; each method is a process."""
 
-    def __init__(self, around: Surroundings, name: str, rng: random.Random) -> None:
-        self._around, self.name, self._rng = around, name, rng
+    def __init__(self, around: Surroundings, name: str, rng: random.Random, scheduler: ChunkScheduler) -> None:
+        self._around, self.name, self._rng, self._scheduler = around, name, rng, scheduler
         self.life = Life(around.loop, name)
 
     # -- calls --------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ class SimClient:
     def _fetch_once(self, location: Location, target: bytearray) -> Process:
         version = location.version
         names = [holder.keeper for holder in location.holders]
-        machine = downloading.Download(version.size, version.block_size, names, WorkStealing())
+        machine = downloading.Download(version.size, version.block_size, names, self._scheduler)
         workers = [self.life.spawn(self._work(machine, holder, version, target)) for holder in location.holders]
         yield from workers
         return retrieval.TryEnded(machine.finished, machine.lost)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -59,6 +59,8 @@ class Settings:
         The mean time between two faults, seconds.
     only : collection of int, optional
         The numbers of the faults that may happen; by default all of them.
+    policies : mapping of str to object
+        What `start` takes under the same names ("placement", ...), to be tried in trouble.
     """
 
     seed: int
@@ -68,6 +70,7 @@ class Settings:
     think_s: float = 0.6
     fault_gap_s: float = 1.2
     only: Collection[int] | None = None
+    policies: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass
@@ -129,7 +132,7 @@ class Simulation:
         around = Surroundings(self.loop, self.network, self.options, self.outcome.trace.append, self.outcome.counts)
         self.ledger = Ledger()
         self.catalog = Catalog(self.ledger.on_record)
-        policies = Policies.of(heartbeat_timeout_s=self.options.heartbeat_timeout_s)
+        policies = Policies.of(**settings.policies, heartbeat_timeout_s=self.options.heartbeat_timeout_s)
         self.master = SimMaster(around, policies, rngs["master"], self.catalog, self._on_event)
         self.keepers: dict[str, SimKeeper] = {}
         for number in range(1, settings.keepers + 1):
@@ -140,7 +143,8 @@ class Simulation:
         self.clients: dict[str, SimClient] = {}
         for number in range(1, settings.clients + 1):
             name = f"{CLIENT}-{number}"
-            self.clients[name] = SimClient(around, name, random.Random(rngs["clients"].getrandbits(64)))
+            rng = random.Random(rngs["clients"].getrandbits(64))
+            self.clients[name] = SimClient(around, name, rng, policies.chunk_scheduler)
         self.workload = Workload(self, rngs["workload"])
         self.refused_versions: dict[str, tuple[str, str]] = {}
         self.leaving: dict[str, None] = {}
