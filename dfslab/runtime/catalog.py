@@ -62,6 +62,11 @@ class Catalog:
         """The cluster's id, drawn when the catalog was made."""
         return self._state.cluster
 
+    @property
+    def commits(self) -> int:
+        """How often something was made durable in it, ever."""
+        return self._state.commits
+
     def _make(self, contents: Contents) -> State:
         """Make this format's tables, out of those of an earlier format if there are any."""
         with self._transaction():

@@ -183,10 +183,16 @@ class MasterNode:
     def _load(self) -> None:
         """Make the core from the catalog: at the start, and when memory and catalog may differ."""
         self._boots += 1
-        rng = random.Random(None if self.settings.seed is None else self.settings.seed + self._boots - 1)
-        self._core = Master(self.options, self.settings.policies, rng, f"{self._boot}.{self._boots}")
+        self._core = Master(self.options, self.settings.policies, self._rng(), f"{self._boot}.{self._boots}")
         for instruction in self._core.start(self._catalog.load(), self._clock.now()):
             self._carry_out(instruction)
+
+    def _rng(self) -> random.Random:
+        """Return this life's chance: what a seed repeats is a cluster, never the ids that an earlier life gave."""
+        seed, commits, again = self.settings.seed, self._catalog.commits, self._boots - 1
+        if seed is None:
+            return random.Random()
+        return random.Random(f"{seed}/{commits}/{again}" if commits or again else seed)
 
     def _run(self) -> None:
         try:

@@ -63,6 +63,34 @@ def test_a_change_that_cannot_be_made_durable_did_not_happen_and_the_master_goes
         assert [keeper.id for keeper in node.core.keepers()] == ["keeper-1", "keeper-2"]
 
 
+def grant(node: MasterNode, upload: str) -> str:
+    version: str = node.ask(lambda number: events.BeginUpload(number, upload, "clip", 1, 1, "client")).version
+    return version
+
+
+def granted_ids(directory: Path, seed: int) -> list[str]:
+    """Start a seeded master, have it grant three slots, and crash it."""
+    settings = MasterSettings(directory=directory, token="t", options=Options(), policies=Policies.of(), seed=seed)
+    node = MasterNode(settings, Clock(), Recorder().add)
+    try:
+        register(node, "keeper-1")
+        return [grant(node, f"upload-{at}") for at in range(3)]
+    finally:
+        node.cut()
+        node.join()
+
+
+def test_a_seeded_master_repeats_its_choices_in_another_directory_but_never_an_id_in_its_next_life(
+    tmp_path: Path,
+) -> None:
+    """FAULTS row 5 found it: a keeper refused the retry of an upload, since it held a version of that id."""
+    lives = [granted_ids(tmp_path / "one", seed=7) for _ in range(3)]
+
+    assert granted_ids(tmp_path / "another", seed=7) == lives[0]
+    chances = [version.partition("-")[2] for life in lives for version in life]
+    assert len(set(chances)) == len(chances)
+
+
 def test_a_second_master_on_the_same_catalog_is_refused(node: MasterNode, tmp_path: Path) -> None:
     settings = MasterSettings(directory=tmp_path, token="t", options=Options(), policies=Policies.of())
 
