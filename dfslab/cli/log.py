@@ -35,6 +35,8 @@ def _registered(event: TraceEvent) -> str:
 
 _STORY: dict[Kind, Callable[[TraceEvent], str]] = {
     Kind.KEEPER_REGISTERED: _registered,
+    Kind.MASTER_READ_ONLY: lambda e: str(e.detail["reason"]),
+    Kind.MASTER_WRITABLE: lambda e: "takes changes again: its catalog can be written",
     Kind.KEEPER_DEAD: lambda e: f"{e.peer} is dead: no heartbeat in time",
     Kind.KEEPER_DRAINING: lambda e: f"{e.peer} is being emptied",
     Kind.KEEPER_DECOMMISSIONED: lambda e: f"{e.peer} is decommissioned",

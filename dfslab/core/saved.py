@@ -314,6 +314,7 @@ _DETAIL: Mapping[Kind, Mapping[str, _Check]] = {
     Kind.FILE_RESTORED: _FILE,
     Kind.REPLICA_RESTORED: _REPLICA,
     Kind.SAFE_MODE_ENDED: {"unseen": _NAMES},
+    Kind.MASTER_READ_ONLY: _REASON,
     Kind.KEEPER_REGISTERED: _KEEPER,
     Kind.KEEPER_UNSEEN: {"incarnation": _COUNT},
     Kind.HEARTBEAT: {"free_bytes": _COUNT},

@@ -23,6 +23,8 @@ class Kind(enum.StrEnum):
     FILE_RESTORED = "file_restored"
     REPLICA_RESTORED = "replica_restored"
     SAFE_MODE_ENDED = "safe_mode_ended"
+    MASTER_READ_ONLY = "master_read_only"
+    MASTER_WRITABLE = "master_writable"
     KEEPER_REGISTERED = "keeper_registered"
     KEEPER_UNSEEN = "keeper_unseen"
     HEARTBEAT = "heartbeat"

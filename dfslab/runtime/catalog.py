@@ -103,6 +103,12 @@ class Catalog:
         with self._writing(), self._transaction():
             self._state.write(self._db)
 
+    def _is_full(self, code: int) -> bool:
+        """Return True when it is for want of room that nothing was written; a failed sync may have written all."""
+        if code & 0xFF == sqlite3.SQLITE_IOERR and code != sqlite3.SQLITE_IOERR_FSYNC:
+            return self._room() == 0
+        return code == sqlite3.SQLITE_FULL
+
     def _room(self) -> int:
         disk = os.statvfs(self.path.parent)
         return disk.f_bavail * disk.f_frsize
@@ -124,8 +130,7 @@ class Catalog:
         try:
             yield
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and not self._room()):
+            if self._is_full(getattr(error, "sqlite_errorcode", 0)):
                 raise CatalogFull(path=str(self.path)) from None
             raise CatalogUnwritable(path=str(self.path), reason=str(error)) from None
         except OSError as error:

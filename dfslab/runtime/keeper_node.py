@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dfslab.core.errors import (
     BadToken,
+    CatalogFull,
     DfsError,
     KeeperFenced,
     NotRecorded,
@@ -364,7 +365,11 @@ class KeeperNode(DataKeeperServicer):
             cause=cause,
         )
         failpoints.hit("keeper.before-report")
-        reply = self._insist(request, insistence(self._clock.now()))
+        try:
+            reply = self._insist(request, insistence(self._clock.now()))
+        except CatalogFull as error:  # it is not recorded, and nothing will be: a later report must not find it
+            self._handle(events.StoredAnswered(stored.version, keep=False, reason=str(error)))
+            raise
         self._handle(events.StoredAnswered(stored.version, reply.keep, reply.reason))
         return reply
 
@@ -377,6 +382,8 @@ class KeeperNode(DataKeeperServicer):
             except StaleIncarnation:
                 self._handle(events.RegistrationLapsed(request.incarnation))
                 problem = "its registration has lapsed"
+            except CatalogFull:
+                raise  # it lasts: the client is told at once, and the keeper stays a member that serves readers
             except TRY_AGAIN as error:
                 problem = str(error)
             pause_s = patience.next_pause(self._clock.now())
@@ -425,7 +432,7 @@ class KeeperNode(DataKeeperServicer):
             self._handle(self._fetching.fetch(order))
         except NodeDown:
             return
-        except NotRecorded as error:  # the next registration, which it has asked for, reports the copy
+        except (NotRecorded, CatalogFull) as error:  # the next registration, which it has asked for, reports the copy
             self._note_unheard("ReplicaStored", error)
         except Exception as error:  # noqa: BLE001 - a pool would swallow it: it is traced
             self.note_error(f"{type(error).__name__}: {error}")

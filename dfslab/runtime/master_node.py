@@ -180,11 +180,14 @@ class MasterNode:
 
     # -- the owner thread ---------------------------------------------------------------------
 
-    def _load(self) -> None:
-        """Make the core from the catalog: at the start, and when memory and catalog may differ."""
+    def _load(self, before: Master | None = None) -> None:
+        """Make the core from the catalog: at the start, and when memory and catalog may differ.
+
+        Who is alive is taken over from the core `before`, if that can be trusted.
+        """
         self._boots += 1
         self._core = Master(self.options, self.settings.policies, self._rng(), f"{self._boot}.{self._boots}")
-        for instruction in self._core.start(self._catalog.load(), self._clock.now()):
+        for instruction in self._core.start(self._catalog.load(), self._clock.now(), before):
             self._carry_out(instruction)
 
     def _rng(self) -> random.Random:
@@ -220,26 +223,28 @@ class MasterNode:
             pass
         if self._clock.now() >= self._next_tick:
             self._next_tick = self._clock.now() + self.options.tick_s
+            if self._core.is_read_only and self._has_room():
+                batch.append(events.WritesWork())
             batch.append(events.Tick())
         return batch
 
+    def _has_room(self) -> bool:
+        try:
+            self._catalog.check_room()
+        except CatalogUnwritable:
+            return False  # the next tick looks again
+        return True
+
     def _handle(self, batch: Sequence[events.Event]) -> None:
         with self.lock:
-            todo: list[Instruction] = []
             try:
-                for event in batch:
-                    todo.extend(self._core.handle(event, self._clock.now()))
-                records = [r for one in todo if isinstance(one, AppendCatalog) for r in one.records]
-                self._append(records)
+                todo = self._decide(batch)
             except NodeDown:
                 raise
-            except CatalogUnwritable as error:
-                self._fail(todo, error)
-                return
             except Exception as error:  # noqa: BLE001 - a bug of ours must not hang every caller: crash to the catalog
                 self.note_error(f"{type(error).__name__}: {error}")
                 reason = f"it met an error of its own ({error!r}) and started again from its catalog"
-                self._fail(todo, MasterUnavailable(address=str(self.address), reason=reason, definite=False))
+                self._fail(MasterUnavailable(address=str(self.address), reason=reason, definite=False))
                 return
         for instruction in todo:
             try:
@@ -249,17 +254,34 @@ class MasterNode:
             except Exception as error:  # noqa: BLE001 - one order that fails must not end the thread that owns the core
                 self.note_error(f"{type(instruction).__name__}: {type(error).__name__}: {error}")
 
+    def _decide(self, batch: Sequence[events.Event]) -> list[Instruction]:
+        """Let the core decide on a batch and make it durable; where that fails, let it decide again, read-only."""
+        todo = [one for event in batch for one in self._core.handle(event, self._clock.now())]
+        try:
+            self._append([record for one in todo if isinstance(one, AppendCatalog) for record in one.records])
+            return todo
+        except CatalogUnwritable as error:
+            self._send_back_those_who_waited(batch, todo)
+            self._load(before=self._core)
+            refused = self._core.handle(events.WritesFailed(error), self._clock.now())
+            return refused + [one for event in batch for one in self._core.handle(event, self._clock.now())]
+
+    def _send_back_those_who_waited(self, batch: Sequence[events.Event], todo: Sequence[Instruction]) -> None:
+        """Have those ask again whose answers, to earlier requests, hung on what did not become durable."""
+        asked = {getattr(event, "request", NOBODY) for event in batch}
+        error = MasterUnavailable(address=str(self.address), reason="it has gone back to its catalog")
+        for instruction in todo:
+            if isinstance(instruction, Reply | Refuse) and instruction.request not in asked:
+                self._answer(instruction.request, error)
+
     def _append(self, records: Sequence[CatalogRecord]) -> None:
         if records:
             self.gate.check()
             self._catalog.append(records)
             self.gate.check()
 
-    def _fail(self, todo: Sequence[Instruction], error: DfsError) -> None:
-        """Nothing of this batch became durable: say so, and go back to what the catalog has."""
-        for instruction in todo:
-            if isinstance(instruction, Reply | Refuse):
-                self._answer(instruction.request, error)
+    def _fail(self, error: DfsError) -> None:
+        """Give everybody who waits this error, and go back to what the catalog has."""
         with self._request_lock:
             abandoned = list(self._waiting)
         for request in abandoned:

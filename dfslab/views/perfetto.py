@@ -33,6 +33,8 @@ _INSTANTS: Mapping[Kind, tuple[str, str]] = {
 _DECISIONS = (
     Kind.MASTER_STARTED,
     Kind.SAFE_MODE_ENDED,
+    Kind.MASTER_READ_ONLY,
+    Kind.MASTER_WRITABLE,
     Kind.FILE_COMMITTED,
     Kind.FILE_DELETED,
     Kind.FILE_RENAMED,

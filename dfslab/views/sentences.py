@@ -72,6 +72,8 @@ _SENTENCES: Mapping[Kind, Callable[[TraceEvent, str], str]] = {
     Kind.MASTER_STARTED: lambda e, f: "the master started, with what its catalog remembers",
     Kind.REPLICA_RESTORED: lambda e, f: f"the catalog had the copy of {f} on {e.peer}",
     Kind.SAFE_MODE_ENDED: lambda e, f: "the master, restarted, stopped waiting for its keepers' reports",
+    Kind.MASTER_READ_ONLY: lambda e, f: f"the master can be read from only: {_because(e)}",
+    Kind.MASTER_WRITABLE: lambda e, f: "the master takes changes again: its catalog can be written",
     Kind.KEEPER_REGISTERED: _registered,
     Kind.HEARTBEAT: lambda e, f: f"the master heard a heartbeat of {e.peer}, the last before it fell silent",
     Kind.KEEPER_DEAD: lambda e, f: f"the master declared {e.peer} dead: it had missed its heartbeats",

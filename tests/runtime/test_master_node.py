@@ -15,6 +15,7 @@ from dfslab.core.policies import Policies
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.master_node import MasterNode, MasterSettings
 from dfslab.runtime.recorder import Recorder
+from tests.cli.by_hand import wait_for
 
 HERE = Address("127.0.0.1", 1)
 
@@ -58,6 +59,7 @@ def test_a_change_that_cannot_be_made_durable_did_not_happen_and_the_master_goes
 
     blocker.execute("ROLLBACK")
     blocker.close()
+    wait_for("the master to take changes again", lambda: not node.core.is_read_only)
     register(node, "keeper-2")
     with node.lock:
         assert [keeper.id for keeper in node.core.keepers()] == ["keeper-1", "keeper-2"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dfslab.core.errors import DfsError
 from dfslab.core.model import Address, StoredReplica
 
 
@@ -149,6 +150,18 @@ class Decommission:
 
 
 @dataclass(frozen=True, slots=True)
+class WritesFailed:
+    """The catalog takes nothing; what was to be written last has been taken back."""
+
+    error: DfsError
+
+
+@dataclass(frozen=True, slots=True)
+class WritesWork:
+    """The catalog takes records again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed."""
 
@@ -166,5 +179,7 @@ Event = (
     | Rename
     | Scan
     | Decommission
+    | WritesFailed
+    | WritesWork
     | Tick
 )

@@ -10,7 +10,7 @@ from typing import Any
 from dfslab.core.errors import DfsError, FileUnavailable, MasterStarting
 from dfslab.core.liveness import Liveness
 from dfslab.core.lookup import Replica, ReplicaState
-from dfslab.core.master import copies, events, namespace, registration, repair, replicas, uploads
+from dfslab.core.master import copies, events, namespace, read_only, registration, repair, replicas, uploads
 from dfslab.core.master.instructions import (
     CatalogRecord,
     Instruction,
@@ -29,10 +29,14 @@ Handler = Callable[[MasterState, Any, float, Effects], None]
 
 
 def _on_tick(state: MasterState, event: events.Tick, now: float, out: Effects) -> None:
+    if state.read_only is not None:
+        read_only.on_tick(state, now, out)
+        return
     registration.declare_the_dead(state, now, out)
     registration.leave_safe_mode(state, now, out)
     registration.release_the_drained(state, now, out)
     copies.abandon_late(state, now, out)
+    uploads.release_waiters(state, now, out)
     uploads.expire(state, now, out)
     if now >= state.next_scan_at:
         state.next_scan_at = now + state.options.replication_interval_s
@@ -52,6 +56,8 @@ HANDLERS: dict[type, Handler] = {
     events.Rename: namespace.on_rename,
     events.Scan: repair.on_scan,
     events.Decommission: registration.on_decommission,
+    events.WritesFailed: read_only.on_writes_failed,
+    events.WritesWork: read_only.on_writes_work,
     events.Tick: _on_tick,
 }
 
@@ -104,21 +110,26 @@ class Master:
         A request that is refused changes nothing; its error comes back as a `Refuse`.
         """
         out = Effects(self._state.tracer, now)
+        if self._state.read_only is not None and read_only.refuses(self._state, event):
+            assert not isinstance(event, events.Tick | events.WritesFailed | events.WritesWork)
+            out.refuse(event.request, self._state.read_only)
+            return out.instructions()
         try:
             HANDLERS[type(event)](self._state, event, now, out)
         except DfsError as error:
-            if isinstance(event, events.Tick):
+            if isinstance(event, events.Tick | events.WritesFailed | events.WritesWork):
                 raise
             out = Effects(self._state.tracer, now)
             out.refuse(event.request, error)
         repair.after_event(self._state, now, out)
         return out.instructions()
 
-    def start(self, image: CatalogImage, now: float) -> list[Instruction]:
+    def start(self, image: CatalogImage, now: float, before: Master | None = None) -> list[Instruction]:
         """Load what the catalog remembers. With known keepers, begin in safe mode until they have reported.
 
         In safe mode nothing is copied and nothing deleted, so that a restart of everything together
-        does not look like the death of everyone (HDFS calls it the same).
+        does not look like the death of everyone (HDFS calls it the same). From `before`, a core whose last
+        changes did not become durable, is taken what no catalog has: which keepers are alive, who waits.
         """
         state, options = self._state, self._state.options
         out = Effects(state.tracer, now)
@@ -129,6 +140,8 @@ class Master:
         self._load_files(image, out, cause)
         for record in image.uploads:
             self._load_upload(record, now)
+        if before is not None:
+            read_only.take_over(state, before._state, now, out, cause)
         for version_id in state.table.versions:
             repair.reassess(state, version_id, now, cause)
         return out.instructions()
@@ -232,6 +245,11 @@ class Master:
     def upload_of(self, version_id: str) -> str:
         """Return the upload that a version still under way belongs to, or an empty string."""
         return self._state.upload_of.get(version_id, "")
+
+    @property
+    def is_read_only(self) -> bool:
+        """True while the catalog takes nothing."""
+        return self._state.read_only is not None
 
     @property
     def safe_mode(self) -> bool:

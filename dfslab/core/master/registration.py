@@ -89,6 +89,12 @@ def _supersede(keeper: Keeper, boot: str) -> None:
     keeper.boot = boot
 
 
+def note_heard_before(state: MasterState, keeper: Keeper, out: Effects) -> None:
+    """Have the detector and the trace know of a registered keeper that was taken over from an earlier core."""
+    _heard(state, keeper, keeper.last_heard or 0.0, out)
+    _note_registered(keeper, out)
+
+
 def _note_registered(keeper: Keeper, out: Effects) -> str:
     return out.note(
         Kind.KEEPER_REGISTERED,

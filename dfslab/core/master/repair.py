@@ -120,7 +120,7 @@ def after_event(state: MasterState, now: float, out: Effects) -> None:
         later = (short.not_before for short in state.short.values() if short.not_before > now)
         state.retry_at = min(later, default=math.inf)
         state.replan = True
-    if not state.replan or state.safe_until is not None:
+    if not state.replan or state.safe_until is not None or state.read_only is not None:
         return
     state.replan = False
     _drop_replaced_corrupt(state, out)

@@ -167,6 +167,7 @@ class MasterState:
         self.tracer = Tracer(MASTER, boot)
         self.cluster = ""
         self.restored = False  # from a backup, which may have forgotten files that keepers hold
+        self.read_only: DfsError | None = None  # what to refuse with, while the catalog takes nothing
         self.table = LookupTable()
         self.keepers: dict[str, Keeper] = {}
         self.uploads: dict[str, Upload] = {}

@@ -231,10 +231,14 @@ def _release_waiters(state: MasterState, upload: Upload, now: float, out: Effect
         state.waiting.pop(upload.id, None)
 
 
-def expire(state: MasterState, now: float, out: Effects) -> None:
-    """Answer waiters whose time is up and forget uploads that nobody retries any more (the oldest come first)."""
+def release_waiters(state: MasterState, now: float, out: Effects) -> None:
+    """Answer waiters whose time is up."""
     for upload_id in list(state.waiting):
         _release_waiters(state, state.uploads[upload_id], now, out)
+
+
+def expire(state: MasterState, now: float, out: Effects) -> None:
+    """Forget uploads that nobody retries any more (the oldest come first)."""
     old = itertools.takewhile(lambda one: now - one.since > state.options.upload_memory_s, state.uploads.values())
     for upload in [upload for upload in old if upload.id not in state.waiting]:
         del state.uploads[upload.id]

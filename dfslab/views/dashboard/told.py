@@ -17,12 +17,14 @@ SIGNS: Mapping[str, str] = {GOOD: "✓", BAD: "✗", NEUTRAL: "→", YOURS: "⚡
 _KINDS: Mapping[str, tuple[Kind, ...]] = {
     GOOD: (
         Kind.KEEPER_REGISTERED,
+        Kind.MASTER_WRITABLE,
         Kind.FILE_COMMITTED,
         Kind.UPLOAD_ACKNOWLEDGED,
         Kind.COPY_DONE,
         Kind.DOWNLOAD_DONE,
     ),
     BAD: (
+        Kind.MASTER_READ_ONLY,
         Kind.KEEPER_DEAD,
         Kind.KEEPER_FENCED,
         Kind.UPLOAD_RETRIED,
