@@ -254,6 +254,7 @@ class Client:
             self._data,
             self._clock,
             target,
+            locate=lambda: self.locate(name),
             on_fetched=lambda fetched: self._note_fetched(version, fetched, cause),
             on_bad=lambda keeper, reason: self._report_if_heard(version, keeper, reason, cause),
         )
@@ -293,7 +294,8 @@ class Client:
         reply = self._master.call("Locate", pb.LocateRequest(name=check_name(name)))
         version = Version(reply.version, name, reply.size, reply.block_size, reply.checksums, 0.0)
         return Location(
-            version, tuple(Holder(holder.keeper, address_from(holder.data_address)) for holder in reply.holders)
+            version,
+            tuple(Holder(holder.keeper, address_from(holder.data_address), holder.ticket) for holder in reply.holders),
         )
 
     # -- names --------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dfslab.client.target import Target
 from dfslab.core.blocks import Chunk, checksums_of
 from dfslab.core.download import Download, Fetched
-from dfslab.core.errors import BAD_REPLICA_ERRORS, DfsError, KeeperUnreachable, TargetUnwritable
+from dfslab.core.errors import BAD_REPLICA_ERRORS, DfsError, KeeperUnreachable, TargetUnwritable, TicketRefused
 from dfslab.core.model import Holder, Location
 from dfslab.core.policies.chunk_scheduler import ChunkScheduler
 from dfslab.core.retrieval import ends_a_holder
@@ -34,6 +34,8 @@ class Downloading:
 
     Parameters
     ----------
+    locate : callable
+        Asks the master again, for new tickets: a download may outlast its first ones.
     on_fetched : callable
         Told of every request for a chunk when it has ended, on the worker's thread.
     on_bad : callable
@@ -48,12 +50,14 @@ class Downloading:
         clock: Clock,
         target: Target,
         *,
+        locate: Callable[[], Location],
         on_fetched: Callable[[Fetched], None],
         on_bad: Callable[[str, str], None],
     ) -> None:
         self._version, self._holders = location.version, location.holders
         self._data, self._clock, self._target = data, clock, target
-        self._on_fetched, self._on_bad = on_fetched, on_bad
+        self._locate, self._on_fetched, self._on_bad = locate, on_fetched, on_bad
+        self._tickets = _tickets_of(location)
         names = [holder.keeper for holder in location.holders]
         self._machine = Download(location.version.size, location.version.block_size, names, scheduler)
         self._changed = threading.Condition()
@@ -134,12 +138,15 @@ class Downloading:
                 holder.address,
                 wanted,
                 self._target.write,
+                self._tickets[keeper],
                 on_connection=lambda connection: self._use(keeper, connection),
             )
         except TargetUnwritable:
             raise
+        except TicketRefused as error:
+            self._failed(keeper, chunk, error, fatal=not self._renew(keeper))
         except DfsError as error:
-            self._failed(keeper, chunk, error)
+            self._failed(keeper, chunk, error, fatal=ends_a_holder(error))
         else:
             with self._changed:
                 self._connections.pop(keeper, None)
@@ -153,12 +160,28 @@ class Downloading:
                 raise KeeperUnreachable(keeper=keeper, reason="the download is over")
             self._connections[keeper] = connection
 
-    def _failed(self, keeper: str, chunk: Chunk, error: DfsError) -> None:
+    def _renew(self, keeper: str) -> bool:
+        """Take new tickets from the master; return False when it has none for this version on `keeper`."""
+        try:
+            location = self._locate()
+        except DfsError:  # the ticket stays refused, and that is what the download fails with
+            return False
+        tickets = _tickets_of(location)
+        if location.version.id != self._version.id or keeper not in tickets:
+            return False
+        self._tickets = self._tickets | tickets
+        return True
+
+    def _failed(self, keeper: str, chunk: Chunk, error: DfsError, *, fatal: bool) -> None:
         with self._changed:
             self._connections.pop(keeper, None)
             over = self._cancelled
-            fetched = self._machine.failed(keeper, chunk, str(error), self._clock.now(), fatal=ends_a_holder(error))
+            fetched = self._machine.failed(keeper, chunk, str(error), self._clock.now(), fatal=fatal)
             self._changed.notify_all()
         self._on_fetched(fetched)
         if isinstance(error, BAD_REPLICA_ERRORS) and not over:
             self._on_bad(keeper, str(error))
+
+
+def _tickets_of(location: Location) -> dict[str, bytes]:
+    return {holder.keeper: holder.ticket for holder in location.holders}

@@ -96,7 +96,8 @@ class Uploading:
         self._block_size = reply.block_size
         address = address_from(reply.data_address) if reply.HasField("data_address") else None
         committed = file_info_from(reply.committed) if reply.HasField("committed") else None
-        return upload.SlotAnswered(Slot(reply.version, reply.keeper, address, committed, reply.cause))
+        slot = Slot(reply.version, reply.keeper, address, committed, reply.cause, reply.ticket)
+        return upload.SlotAnswered(slot)
 
     def _ask_state(self, action: upload.AskState) -> upload.Event:
         request = pb.AwaitUploadRequest(upload_id=self._id, hold_s=action.hold_s)
@@ -115,7 +116,7 @@ class Uploading:
             pulse.beat(done)
 
         try:
-            self._data.put(action.keeper, action.address, order, self._source.read_into, sent)
+            self._data.put(action.keeper, action.address, order, self._source.read_into, action.ticket, sent)
         except SourceUnreadable:
             raise
         except DfsError as error:

@@ -286,6 +286,19 @@ class BadToken(DfsError, PermissionError):
         )
 
 
+class TicketRefused(DfsError, PermissionError):
+    """A keeper was shown a transfer ticket that is not good there, or not any more; no byte was moved."""
+
+    status = Status.PERMISSION_DENIED
+
+    def __init__(self, *, keeper: str, reason: str) -> None:
+        super().__init__(
+            f"{keeper} refused the transfer's ticket: {reason}; no byte was moved: ask the master for a new one",
+            keeper=keeper,
+            reason=reason,
+        )
+
+
 class ClusterClosed(DfsError, ConnectionError):
     """The cluster was closed before this call; nothing was done."""
 

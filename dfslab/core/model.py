@@ -71,10 +71,11 @@ class StoredReplica:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A live keeper that serves a replica, and where."""
+    """A live keeper that serves a replica, and where; `ticket` is the master's leave to read it there."""
 
     keeper: str
     address: Address
+    ticket: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

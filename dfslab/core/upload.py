@@ -65,6 +65,7 @@ class Send:
     keeper: str
     address: Address
     cause: str
+    ticket: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class Upload:
             return Fail(UploadFailed(name=self.name, reasons=["the master granted a slot without an address"]))
         self._keeper = slot.keeper
         self._attempts += 1
-        return Send(slot.version, slot.keeper, slot.address, slot.cause)
+        return Send(slot.version, slot.keeper, slot.address, slot.cause, slot.ticket)
 
     def _on_send_failed(self, error: DfsError, now: float) -> Action:
         self._may_be_stored = self._may_be_stored or not error.definite

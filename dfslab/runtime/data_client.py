@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import contextlib
+import hmac
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from dfslab.core.blocks import CHECKSUM_BYTES
-from dfslab.core.errors import ChecksumMismatch, DfsError, KeeperUnreachable, SourceUnreadable
+from dfslab.core.errors import (
+    BadToken,
+    ChecksumMismatch,
+    DfsError,
+    KeeperUnreachable,
+    ProtocolError,
+    SourceUnreadable,
+)
 from dfslab.core.keeper.keeper import REPORT_PATIENCE_S
 from dfslab.core.model import Address
 from dfslab.core.retrieval import NO_ANSWER
+from dfslab.core.tickets import ProofKey
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import failpoints, frames
 from dfslab.runtime.checksum import block_crcs
 from dfslab.runtime.gate import NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
-from dfslab.runtime.wire import error_from
+from dfslab.runtime.wire import error_from, operation_bytes
 
 CONNECT_TIMEOUT_S = 2.0
+STRANGER = "who answers there does not prove to know the cluster's token"
 
 
 class Connection:
@@ -32,6 +42,7 @@ class Connection:
         self._stall_timeout_s, self._nic = stall_timeout_s, nic
         self._wire: PacedSocket | None = None
         self._aborted = False
+        self._expected_proof = b""
 
     def open(self) -> None:
         """Connect; raise an OSError when nobody answers."""
@@ -71,16 +82,25 @@ class Connection:
         if self._wire is not None:
             self._wire.sock.close()
 
-    def ask(self, request: pb.DataRequest) -> pb.DataReply:
+    def ask(self, request: pb.DataRequest, expected_proof: bytes) -> pb.DataReply:
         """Send a request's header and return the reply; raise the error in it, if there is one."""
+        self._expected_proof = expected_proof
         self.wire.send_message(request)
         return self.read_reply()
 
     def read_reply(self) -> pb.DataReply:
-        """Return the next reply; raise the error in it, if there is one."""
+        """Return the next reply; raise the error in it, if there is one.
+
+        Whoever listens there now must prove to be of the cluster, before a byte of a file is sent to him
+        or an error of his believed: the keeper may be dead, and its port a stranger's.
+        """
         reply = self.wire.receive_message(pb.DataReply)
-        if reply.HasField("error"):
-            raise error_from(reply.error, self.keeper)
+        error = error_from(reply.error, self.keeper) if reply.HasField("error") else None
+        is_proven = hmac.compare_digest(reply.proof, self._expected_proof)
+        if not is_proven and not isinstance(error, BadToken | ProtocolError):
+            raise KeeperUnreachable(keeper=self.keeper, reason=STRANGER)
+        if error is not None:
+            raise error
         return reply
 
 
@@ -111,7 +131,8 @@ class DataClient:
 
     def __init__(self, token: str, stall_timeout_s: float, nic: Nic, *, idle_per_address: int = 4) -> None:
         self._idle_per_address = idle_per_address
-        self._token, self._stall_timeout_s, self._nic, self._gate = token, stall_timeout_s, nic, nic.gate
+        self._stall_timeout_s, self._nic, self._gate = stall_timeout_s, nic, nic.gate
+        self._proofs = ProofKey(token.encode())
         self._idle: dict[Address, list[Connection]] = {}
         self._lock = threading.Lock()
         self._closed = False
@@ -153,23 +174,28 @@ class DataClient:
         address: Address,
         wanted: Range,
         sink: Callable[[memoryview, int], None],
+        ticket: bytes,
         *,
         on_connection: Callable[[Connection], None] = lambda connection: None,
     ) -> None:
         """Fetch a range, check every block, and hand it to `sink(bytes, offset)` in runs of whole blocks.
 
+        `ticket` is the master's leave to read the version from that keeper.
+
         Raises
         ------
         KeeperUnreachable
             The keeper does not answer, or broke off.
+        TicketRefused
+            The ticket has lapsed, or is not for this.
         NoSuchReplica
             It does not hold the version.
         ChecksumMismatch
             A block is not what was uploaded; `sink` has not seen it.
         """
         request = pb.DataRequest(
-            token=self._token,
             node=self._nic.node,
+            ticket=ticket,
             get=pb.Get(version=wanted.version, offset=wanted.offset, length=wanted.length),
         )
         connection = self._asked(keeper, address, request, on_connection)
@@ -182,6 +208,7 @@ class DataClient:
         address: Address,
         order: pb.Put,
         source: Callable[[memoryview], int],
+        ticket: bytes,
         sent: Callable[[int], None] = lambda count: None,
     ) -> None:
         """Send a version (step 3) and return once the keeper has stored it and the master has recorded it.
@@ -191,6 +218,8 @@ class DataClient:
         source : callable
             Fills a buffer with the next bytes of the file and returns how many; it must yield
             exactly `order.size` bytes in all.
+        ticket : bytes
+            The master's leave to send the version to that keeper.
         sent : callable
             Told the number of bytes sent so far, after each buffer.
 
@@ -198,10 +227,10 @@ class DataClient:
         ------
         KeeperUnreachable
             The keeper does not answer, or broke off.
-        NotReady, StorageFailed, ChecksumMismatch, NotRecorded
+        TicketRefused, NotReady, StorageFailed, ChecksumMismatch, NotRecorded
             The keeper says why it has not stored the file.
         """
-        request = pb.DataRequest(token=self._token, node=self._nic.node, put=order)
+        request = pb.DataRequest(node=self._nic.node, ticket=ticket, put=order)
         connection = self._asked(keeper, address, request, lambda connection: None)
         with self._borrowed(connection):
             try:
@@ -229,11 +258,13 @@ class DataClient:
         A pooled connection may have been closed by the keeper while it rested; then a new one is
         tried. Nothing but a header was sent, so nothing can have happened twice.
         """
+        request.proof = self._proofs.of_request(request.ticket, operation_bytes(request))
+        expected = self._proofs.of_reply(request.proof)
         pooled = self._take(address)
         if pooled is not None:
             try:
                 on_connection(pooled)
-                pooled.ask(request)
+                pooled.ask(request, expected)
                 return pooled
             except OSError as error:
                 self._discard(pooled)
@@ -244,7 +275,7 @@ class DataClient:
                     raise KeeperUnreachable(keeper=keeper, reason=NO_ANSWER) from None
         connection = self._connect(keeper, address, on_connection)
         with self._borrowed(connection, keep=True):
-            connection.ask(request)
+            connection.ask(request, expected)
         return connection
 
     @contextlib.contextmanager

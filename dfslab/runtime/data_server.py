@@ -1,6 +1,6 @@
 """The data port of a keeper: one thread waits for requests, a bounded pool serves them.
 
-A connection that has not sent a whole, authorised header costs a few bytes here and no thread, so
+A connection that has not sent a whole, proven header costs a few bytes here and no thread, so
 that hundreds of slow or hostile ones do not keep a real client waiting.
 """
 
@@ -18,18 +18,22 @@ from threading import Thread
 
 from dfslab.core.errors import BadToken, DfsError, ProtocolError
 from dfslab.core.model import Address
+from dfslab.core.tickets import ProofKey
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
 from dfslab.runtime.rpc import listen
-from dfslab.runtime.wire import error_to
+from dfslab.runtime.wire import error_to, operation_bytes
 
 HEADER_TIMEOUT_S = 10.0
 IDLE_TIMEOUT_S = 60.0
 MAX_CONNECTIONS = 1024
 WORKERS = 16
+
+
+Reply = Callable[[int], None]
 
 
 class _Caller:
@@ -68,15 +72,17 @@ class _Caller:
 
 
 class DataServer:
-    """Listens on a data port and hands authorised requests to `serve`.
+    """Listens on a data port and hands proven requests to `serve`.
 
     Parameters
     ----------
     address : Address
         Port 0 takes any free one.
+    token : str
+        The cluster's; requests and replies prove that both sides know it.
     serve : callable
-        `serve(request, wire)` on a thread of the pool; an error that it raises is sent to the
-        other side, and the connection closed.
+        `serve(request, wire, reply)` on a thread of the pool; `reply(size)` sends a DataReply. An error
+        that it raises is sent to the other side, and the connection closed.
     stall_timeout_s : float
         Longest silence in the middle of a transfer.
 
@@ -92,13 +98,13 @@ class DataServer:
         token: str,
         gate: Gate,
         nic: Nic,
-        serve: Callable[[pb.DataRequest, PacedSocket], None],
+        serve: Callable[[pb.DataRequest, PacedSocket, Reply], None],
         *,
         name: str,
         stall_timeout_s: float,
         note_error: Callable[[str], None],
     ) -> None:
-        self._token, self._gate, self._nic, self._serve = token.encode(), gate, nic, serve
+        self._proofs, self._gate, self._nic, self._serve = ProofKey(token.encode()), gate, nic, serve
         self._stall_timeout_s, self._note_error = stall_timeout_s, note_error
         self._listener = listen(address)
         self._listener.setblocking(False)
@@ -160,8 +166,7 @@ class DataServer:
             if body is None:
                 return
             request = frames.decode(pb.DataRequest, body)
-            if not hmac.compare_digest(request.token.encode(), self._token):
-                raise BadToken(address=str(self.address))
+            self._check_proof(request)
         except DfsError as error:
             self._refuse(caller, error)
         except OSError:
@@ -170,6 +175,12 @@ class DataServer:
             self._forget(caller)
             caller.sock.settimeout(self._stall_timeout_s)
             self._pool.submit(self._work, caller, request)
+
+    def _check_proof(self, request: pb.DataRequest) -> None:
+        """Raise BadToken for a request of somebody who does not know the token, whatever it asks for."""
+        proof = self._proofs.of_request(request.ticket, operation_bytes(request))
+        if not hmac.compare_digest(proof, request.proof):
+            raise BadToken(address=str(self.address))
 
     def _refuse(self, caller: _Caller, error: DfsError) -> None:
         with contextlib.suppress(OSError):  # the other side does not listen any more; it is being closed anyway
@@ -191,11 +202,12 @@ class DataServer:
 
     def _answer(self, caller: _Caller, request: pb.DataRequest) -> None:
         wire = PacedSocket(caller.sock, self._nic, request.node, self._stall_timeout_s)
+        proof = self._proofs.of_reply(request.proof)
         try:
-            self._serve(request, wire)
+            self._serve(request, wire, lambda size: wire.send_message(pb.DataReply(size=size, proof=proof)))
         except DfsError as error:
             self._gate.check()
-            wire.send_message(pb.DataReply(error=error_to(error)))
+            wire.send_message(pb.DataReply(error=error_to(error), proof=proof))
             raise ConnectionError("ended by an error") from None
 
     def _close_late(self) -> None:

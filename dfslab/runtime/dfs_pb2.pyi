@@ -51,7 +51,7 @@ class RegisterRequest(_message.Message):
     def __init__(self, keeper: _Optional[str] = ..., boot: _Optional[str] = ..., address: _Optional[_Union[Address, _Mapping]] = ..., data_address: _Optional[_Union[Address, _Mapping]] = ..., directory: _Optional[str] = ..., free_bytes: _Optional[int] = ..., report: _Optional[_Iterable[_Union[StoredReplica, _Mapping]]] = ..., sequence: _Optional[int] = ..., cluster: _Optional[str] = ..., incarnation: _Optional[int] = ...) -> None: ...
 
 class RegisterReply(_message.Message):
-    __slots__ = ("incarnation", "heartbeat_interval_s", "heartbeat_timeout_s", "cluster", "master_time_s", "scrub_interval_s", "scrub_rate_mb_s")
+    __slots__ = ("incarnation", "heartbeat_interval_s", "heartbeat_timeout_s", "cluster", "master_time_s", "scrub_interval_s", "scrub_rate_mb_s", "master_boot")
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
     HEARTBEAT_TIMEOUT_S_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,7 @@ class RegisterReply(_message.Message):
     MASTER_TIME_S_FIELD_NUMBER: _ClassVar[int]
     SCRUB_INTERVAL_S_FIELD_NUMBER: _ClassVar[int]
     SCRUB_RATE_MB_S_FIELD_NUMBER: _ClassVar[int]
+    MASTER_BOOT_FIELD_NUMBER: _ClassVar[int]
     incarnation: int
     heartbeat_interval_s: float
     heartbeat_timeout_s: float
@@ -66,7 +67,8 @@ class RegisterReply(_message.Message):
     master_time_s: float
     scrub_interval_s: float
     scrub_rate_mb_s: float
-    def __init__(self, incarnation: _Optional[int] = ..., heartbeat_interval_s: _Optional[float] = ..., heartbeat_timeout_s: _Optional[float] = ..., cluster: _Optional[str] = ..., master_time_s: _Optional[float] = ..., scrub_interval_s: _Optional[float] = ..., scrub_rate_mb_s: _Optional[float] = ...) -> None: ...
+    master_boot: str
+    def __init__(self, incarnation: _Optional[int] = ..., heartbeat_interval_s: _Optional[float] = ..., heartbeat_timeout_s: _Optional[float] = ..., cluster: _Optional[str] = ..., master_time_s: _Optional[float] = ..., scrub_interval_s: _Optional[float] = ..., scrub_rate_mb_s: _Optional[float] = ..., master_boot: _Optional[str] = ...) -> None: ...
 
 class HeartbeatRequest(_message.Message):
     __slots__ = ("keeper", "incarnation", "free_bytes")
@@ -79,10 +81,12 @@ class HeartbeatRequest(_message.Message):
     def __init__(self, keeper: _Optional[str] = ..., incarnation: _Optional[int] = ..., free_bytes: _Optional[int] = ...) -> None: ...
 
 class HeartbeatReply(_message.Message):
-    __slots__ = ("master_time_s",)
+    __slots__ = ("master_time_s", "master_boot")
     MASTER_TIME_S_FIELD_NUMBER: _ClassVar[int]
+    MASTER_BOOT_FIELD_NUMBER: _ClassVar[int]
     master_time_s: float
-    def __init__(self, master_time_s: _Optional[float] = ...) -> None: ...
+    master_boot: str
+    def __init__(self, master_time_s: _Optional[float] = ..., master_boot: _Optional[str] = ...) -> None: ...
 
 class ReplicaStoredRequest(_message.Message):
     __slots__ = ("keeper", "incarnation", "version", "size", "block_size", "checksums", "path", "copy_id", "cause")
@@ -483,20 +487,18 @@ class DropReplicaReply(_message.Message):
     def __init__(self) -> None: ...
 
 class DataRequest(_message.Message):
-    __slots__ = ("token", "get", "put", "node", "ticket", "proof")
-    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("get", "put", "node", "ticket", "proof")
     GET_FIELD_NUMBER: _ClassVar[int]
     PUT_FIELD_NUMBER: _ClassVar[int]
     NODE_FIELD_NUMBER: _ClassVar[int]
     TICKET_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
-    token: str
     get: Get
     put: Put
     node: str
     ticket: bytes
     proof: bytes
-    def __init__(self, token: _Optional[str] = ..., get: _Optional[_Union[Get, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., node: _Optional[str] = ..., ticket: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, get: _Optional[_Union[Get, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., node: _Optional[str] = ..., ticket: _Optional[bytes] = ..., proof: _Optional[bytes] = ...) -> None: ...
 
 class Get(_message.Message):
     __slots__ = ("version", "offset", "length")
@@ -521,12 +523,14 @@ class Put(_message.Message):
     def __init__(self, version: _Optional[str] = ..., size: _Optional[int] = ..., block_size: _Optional[int] = ..., cause: _Optional[str] = ...) -> None: ...
 
 class DataReply(_message.Message):
-    __slots__ = ("size", "error")
+    __slots__ = ("size", "error", "proof")
     SIZE_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
     size: int
     error: Error
-    def __init__(self, size: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+    proof: bytes
+    def __init__(self, size: _Optional[int] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., proof: _Optional[bytes] = ...) -> None: ...
 
 class Error(_message.Message):
     __slots__ = ("name", "fields", "message")

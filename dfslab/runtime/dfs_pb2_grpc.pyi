@@ -8,7 +8,28 @@ THE NODES. One master tracker, some data keepers, any number of clients. Control
 
 THE TOKEN. Every cluster has a random token. Every gRPC call carries it as metadata under the key
 `dfs-token`; a missing or wrong one is answered with UNAUTHENTICATED before the request is read.
-Every request on the data port carries it in its header.
+On the data port it is shown without being sent: see PROOFS.
+
+TICKETS. The master hands out a ticket with every upload's slot, every holder of a download and
+every order to copy; the keeper whose data port is asked checks it. Clients pass it on unread.
+It is, all integers big-endian, a text as 2 bytes of length and then UTF-8:
+  1 byte   format: 1
+  1 byte   purpose: 1 upload, 2 download, 3 copy
+  8 bytes  length of the version
+  8 bytes  when it ends, seconds by the master's clock, an IEEE 754 double
+  8 bytes  serial number: no other ticket of that master has it
+  4 texts  the version, the keeper, that keeper's `boot`, and the master's `master_boot`
+  32 bytes HMAC-SHA256 of all that under the key K("ticket")
+where K(purpose) is HMAC-SHA256 of "dfslab/1 " + purpose under the token. An upload's ticket is
+good once, for exactly `length` bytes; the others until they end, for any part of the version.
+
+PROOFS. DataRequest.proof is the HMAC-SHA256 under K("request") of
+  4 bytes length of the ticket, the ticket, then
+  "get" + 8 bytes offset + 8 bytes length + text version, or
+  "put" + 8 bytes size + 4 bytes block_size + text version + text cause.
+DataReply.proof, in every answer to a request that was proven, is the HMAC-SHA256 of the request's
+proof under K("reply"). A caller believes no reply without it, and sends no byte of a file after
+one, but for a BadToken or a ProtocolError, which end the connection.
 
 ERRORS. A failed call has a gRPC status, and as trailing metadata `dfs-error-bin` a serialised
 Error. A failed data request is answered with the same Error in its DataReply.
@@ -18,7 +39,8 @@ client makes one CRC32C (Castagnoli, RFC 3720 B.4) a block. `checksums` is alway
 4 bytes each, big-endian, in file order. They are stored beside every replica and in the master's
 catalog, and whoever receives a block checks it against them.
 
-TIME. Durations are seconds. No message carries a clock that another node relies on.
+TIME. Durations are seconds. The only clock that is told is the master's, for the tickets: seconds
+from a moment of its own, which `master_boot` names. No node relies on another's calendar.
 """
 
 from collections import abc as _abc

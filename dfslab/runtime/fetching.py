@@ -66,7 +66,7 @@ class Fetching:
                     writer.write(view)
                     pulse.beat(offset + len(view))
 
-                self._data_client.get(order.source, order.source_data_address, wanted, sink)
+                self._data_client.get(order.source, order.source_data_address, wanted, sink, order.ticket)
             stored = writer.commit()
         except BaseException:
             writer.abort()

@@ -27,6 +27,7 @@ from dfslab.core.keeper.keeper import TRY_AGAIN, Membership, insistence
 from dfslab.core.model import Address, Version
 from dfslab.core.nodes import MASTER
 from dfslab.core.patience import Patience
+from dfslab.core.tickets import MasterClock
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import failpoints
@@ -111,6 +112,7 @@ class KeeperNode(DataKeeperServicer):
                 self._storage.scan(),
                 heartbeat_interval_s=settings.heartbeat_interval_s,
                 heartbeat_timeout_s=settings.heartbeat_timeout_s,
+                key=settings.token.encode(),
             )
             self._data_server = self._make_data_server()
             for step in (self._data_server.join, self._data_server.cut, self.gate.cut):  # undone from the last on
@@ -329,13 +331,13 @@ class KeeperNode(DataKeeperServicer):
             self._handle(events.MasterSilent("its heartbeats get lost"))
             return
         try:
-            self._master.call("Heartbeat", request, self._heartbeat_rpc_timeout_s)
+            reply = self._master.call("Heartbeat", request, self._heartbeat_rpc_timeout_s)
         except StaleIncarnation:
             self._handle(events.RegistrationLapsed(incarnation))
         except DfsError as error:
             self._handle(events.MasterSilent(str(error)))
         else:
-            self._handle(events.HeartbeatAnswered())
+            self._handle(events.HeartbeatAnswered(_clock_of(reply)))
 
     def _report(
         self,
@@ -408,6 +410,7 @@ class KeeperNode(DataKeeperServicer):
                 address_from(request.source_data_address),
                 request.incarnation,
                 request.cause,
+                request.ticket,
             )
         )
         return pb.FetchReplicaReply()
@@ -487,4 +490,10 @@ class KeeperNode(DataKeeperServicer):
 
 
 def _register_answered(reply: pb.RegisterReply) -> events.RegisterAnswered:
-    return events.RegisterAnswered(reply.incarnation, reply.heartbeat_interval_s, reply.heartbeat_timeout_s)
+    return events.RegisterAnswered(
+        reply.incarnation, reply.heartbeat_interval_s, reply.heartbeat_timeout_s, _clock_of(reply)
+    )
+
+
+def _clock_of(reply: pb.RegisterReply | pb.HeartbeatReply) -> MasterClock:
+    return MasterClock(reply.master_boot, reply.master_time_s)

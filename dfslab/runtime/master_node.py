@@ -98,7 +98,7 @@ class MasterNode:
         self._nic = (network or Network()).nic(self.name, self.gate)
         self.lock = threading.Lock()
         self._boots = 0
-        self._boot = secrets.token_hex(2)
+        self._boot = secrets.token_hex(4)
         self._tracer = Tracer(self.name, f"{self._boot}r")
         self._events: queue.SimpleQueue[events.Event | None] = queue.SimpleQueue()
         self._waiting: dict[int, Future[Any]] = {}
@@ -186,7 +186,8 @@ class MasterNode:
         Who is alive is taken over from the core `before`, if that can be trusted.
         """
         self._boots += 1
-        self._core = Master(self.options, self.settings.policies, self._rng(), f"{self._boot}.{self._boots}")
+        boot, key = f"{self._boot}.{self._boots}", self.settings.token.encode()
+        self._core = Master(self.options, self.settings.policies, self._rng(), boot, key)
         for instruction in self._core.start(self._catalog.load(), self._clock.now(), before):
             self._carry_out(instruction)
 
@@ -334,6 +335,7 @@ class MasterNode:
             source_data_address=address_to(copy.source_data_address),
             incarnation=copy.target_incarnation,
             cause=copy.cause,
+            ticket=copy.ticket,
         )
 
         def failed(source_at_fault: bool) -> Callable[[DfsError], None]:

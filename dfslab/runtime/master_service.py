@@ -13,6 +13,7 @@ from dfslab.core.master.state import Keeper
 from dfslab.core.model import FileInfo
 from dfslab.core.names import check_name
 from dfslab.core.nodes import MASTER
+from dfslab.core.tickets import MasterClock
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.dfs_pb2_grpc import MasterTrackerServicer
 from dfslab.runtime.gate import Gate
@@ -79,13 +80,17 @@ class MasterService(MasterTrackerServicer):
             heartbeat_interval_s=options.heartbeat_interval_s,
             heartbeat_timeout_s=options.heartbeat_timeout_s,
             cluster=registered.cluster,
+            master_time_s=registered.clock.time_s,
+            master_boot=registered.clock.boot,
         )
 
     @answers
     def Heartbeat(self, request: pb.HeartbeatRequest) -> pb.HeartbeatReply:  # noqa: N802
         """Note a sign of life."""
-        self._node.ask(lambda number: events.Heartbeat(number, request.keeper, request.incarnation, request.free_bytes))
-        return pb.HeartbeatReply()
+        clock: MasterClock = self._node.ask(
+            lambda number: events.Heartbeat(number, request.keeper, request.incarnation, request.free_bytes)
+        )
+        return pb.HeartbeatReply(master_time_s=clock.time_s, master_boot=clock.boot)
 
     @answers
     def ReplicaStored(self, request: pb.ReplicaStoredRequest) -> pb.ReplicaStoredReply:  # noqa: N802
@@ -150,6 +155,7 @@ class MasterService(MasterTrackerServicer):
             committed=file_info_to(slot.committed) if slot.committed else None,
             cause=slot.cause,
             block_size=options.block_size,
+            ticket=slot.ticket,
         )
 
     @answers
@@ -172,7 +178,7 @@ class MasterService(MasterTrackerServicer):
     def Locate(self, request: pb.LocateRequest) -> pb.LocateReply:  # noqa: N802
         """Say where a file can be read."""
         check_name(request.name)
-        location = self._ask_core(lambda core: core.locate(request.name))
+        location = self._ask_core(lambda core: core.locate(request.name, self._node.now()))
         version = location.version
         return pb.LocateReply(
             version=version.id,
@@ -180,7 +186,8 @@ class MasterService(MasterTrackerServicer):
             block_size=version.block_size,
             checksums=version.checksums,
             holders=[
-                pb.Holder(keeper=holder.keeper, data_address=address_to(holder.address)) for holder in location.holders
+                pb.Holder(keeper=holder.keeper, data_address=address_to(holder.address), ticket=holder.ticket)
+                for holder in location.holders
             ],
         )
 

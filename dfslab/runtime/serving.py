@@ -38,24 +38,26 @@ class Serving:
     ) -> None:
         self._name, self._storage, self._gate, self._handle = name, storage, gate, handle
 
-    def answer(self, request: pb.DataRequest, wire: PacedSocket) -> None:
+    def answer(self, request: pb.DataRequest, wire: PacedSocket, reply: Callable[[int], None]) -> None:
         """Do what a request asks for, until its last byte has passed."""
         match request.WhichOneof("operation"):
             case "get":
-                self._get(request.get, wire)
+                self._get(request.get, request.ticket, wire, reply)
             case "put":
-                self._put(request.put, wire)
+                self._put(request.put, request.ticket, wire, reply)
             case _:
                 raise ProtocolError(reason="a request with no operation")
 
-    def _get(self, get: pb.Get, wire: PacedSocket) -> None:
+    def _get(self, get: pb.Get, ticket: bytes, wire: PacedSocket, reply: Callable[[int], None]) -> None:
+        check_version(get.version)
+        self._handle(events.GetRequested(get.version, get.offset, get.length, ticket))
         replica = self._storage.open(get.version)
         try:
             if get.offset + get.length > replica.size:
                 reason = f"it has {replica.size} bytes, {get.offset + get.length} were asked for"
                 raise BadReplica(keeper=self._name, version=get.version, reason=reason)
             wire.fit_buffers()
-            wire.send_message(pb.DataReply(size=get.length))
+            reply(get.length)
             offset, end = get.offset, get.offset + get.length
             while offset < end:
                 self._gate.check()
@@ -63,13 +65,13 @@ class Serving:
         finally:
             replica.close()
 
-    def _put(self, put: pb.Put, wire: PacedSocket) -> None:
+    def _put(self, put: pb.Put, ticket: bytes, wire: PacedSocket, reply: Callable[[int], None]) -> None:
         check_version(put.version)
         if not 1 <= put.block_size <= MAX_BLOCK_SIZE:
             raise ProtocolError(reason=f"blocks of {put.block_size} bytes, 1 to {MAX_BLOCK_SIZE} are allowed")
-        self._handle(events.PutRequested(put.version, put.size, self._storage.free_bytes()))
+        self._handle(events.PutRequested(put.version, put.size, self._storage.free_bytes(), ticket))
         try:
-            written = self._receive(put, wire)
+            written = self._receive(put, wire, reply)
         except BaseException:
             self._handle(events.WriteAborted(put.version))
             raise
@@ -78,13 +80,13 @@ class Serving:
             reason = answer.reason if answer else "the master gave no answer"
             raise NotRecorded(keeper=self._name, version=put.version, reason=reason)
         self._gate.check()
-        wire.send_message(pb.DataReply(size=put.size))
+        reply(put.size)
 
-    def _receive(self, put: pb.Put, wire: PacedSocket) -> events.ReplicaWritten:
+    def _receive(self, put: pb.Put, wire: PacedSocket, reply: Callable[[int], None]) -> events.ReplicaWritten:
         writer = self._storage.create(put.version, put.size, put.block_size)
         try:
             wire.fit_buffers()
-            wire.send_message(pb.DataReply(size=put.size))
+            reply(put.size)
             buffer = frames.buffer()
             step = len(buffer) // put.block_size * put.block_size
             left = put.size

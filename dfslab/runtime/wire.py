@@ -10,6 +10,7 @@ from typing import Any
 from dfslab.core.errors import REGISTRY, DfsError, InternalError, ProtocolError
 from dfslab.core.model import Address, FileInfo, StoredReplica
 from dfslab.core.names import MAX_NAME_BYTES
+from dfslab.core.tickets import get_bytes, put_bytes
 from dfslab.runtime import dfs_pb2 as pb
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
@@ -62,6 +63,17 @@ def stored_to(stored: StoredReplica) -> pb.StoredReplica:
 def stored_from(message: pb.StoredReplica) -> StoredReplica:
     """Return the replica in a message."""
     return StoredReplica(message.version, message.size, message.digest, message.path)
+
+
+def operation_bytes(request: pb.DataRequest) -> bytes:
+    """Return what a request asks for, in the form that proofs are made over; empty when it asks for nothing."""
+    match request.WhichOneof("operation"):
+        case "get":
+            return get_bytes(request.get.version, request.get.offset, request.get.length)
+        case "put":
+            put = request.put
+            return put_bytes(put.version, put.size, put.block_size, put.cause)
+    return b""
 
 
 def error_to(error: DfsError) -> pb.Error:

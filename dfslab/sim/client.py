@@ -10,7 +10,7 @@ from dfslab.core import download as downloading
 from dfslab.core import retrieval
 from dfslab.core import upload as uploading
 from dfslab.core.blocks import Chunk
-from dfslab.core.errors import BAD_REPLICA_ERRORS, DfsError, KeeperUnreachable, MasterUnavailable
+from dfslab.core.errors import BAD_REPLICA_ERRORS, DfsError, KeeperUnreachable, MasterUnavailable, TicketRefused
 from dfslab.core.master import Master, events
 from dfslab.core.master.instructions import Slot
 from dfslab.core.model import Holder, Location, Version
@@ -143,7 +143,7 @@ class SimClient:
         stall_s, block_size = options.stall_timeout_s, options.block_size
         end: End = yield self._around.network.connect(self.life, action.keeper)
         try:
-            end.send(Put(action.version, len(content), block_size))
+            end.send(Put(action.version, len(content), block_size, action.ticket))
             _raise_if_error((yield end.receive(stall_s)))
             step = block_size * BLOCKS_A_MESSAGE
             for start in range(0, len(content), step):
@@ -175,13 +175,17 @@ class SimClient:
             event: retrieval.Event
             if isinstance(action, retrieval.Locate):
                 try:
-                    event = retrieval.Located((yield from self._ask(lambda master: master.locate(name))))
+                    event = retrieval.Located((yield from self._locate(name)))
                 except DfsError as error:
                     event = retrieval.LocateFailed(error)
             else:
                 target = bytearray(action.location.version.size)
                 event = yield from self._fetch_once(action.location, target)
             action = machine.handle(event)
+
+    def _locate(self, name: str) -> Process:
+        loop = self._around.loop
+        return (yield from self._ask(lambda master: master.locate(name, loop.now)))
 
     def _fetch_once(self, location: Location, target: bytearray) -> Process:
         version = location.version
@@ -199,11 +203,12 @@ class SimClient:
             if chunk is None:
                 yield REST_S
                 continue
-            yield from self._fetch_chunk(machine, holder, version, chunk, target)
+            holder = yield from self._fetch_chunk(machine, holder, version, chunk, target)
 
     def _fetch_chunk(
         self, machine: downloading.Download, holder: Holder, version: Version, chunk: Chunk, target: bytearray
     ) -> Process:
+        """Fetch one chunk, or not; return the holder with the ticket that is good for the next one."""
         loop, place = self._around.loop, chunk.offset
 
         def sink(data: bytes) -> None:
@@ -213,7 +218,11 @@ class SimClient:
 
         self._around.count("core events")
         try:
-            yield from fetch_range(self._around, self.life, holder.keeper, version, chunk.offset, chunk.length, sink)
+            yield from fetch_range(self._around, self.life, holder, version, chunk.offset, chunk.length, sink)
+        except TicketRefused as error:
+            renewed = yield from self._renewed(holder, version)
+            machine.failed(holder.keeper, chunk, str(error), loop.now, fatal=renewed is None)
+            return renewed or holder
         except DfsError as error:
             fatal = retrieval.ends_a_holder(error)
             machine.failed(holder.keeper, chunk, str(error), loop.now, fatal=fatal)
@@ -221,6 +230,17 @@ class SimClient:
                 yield from self._report_bad(holder.keeper, version.id, str(error))
         else:
             machine.arrived(holder.keeper, chunk, loop.now)
+        return holder
+
+    def _renewed(self, holder: Holder, version: Version) -> Process:
+        """Return a holder with a new ticket of the master's; None when it has none for this version there."""
+        self._around.count("tickets refused")
+        try:
+            location: Location = yield from self._locate(version.name)
+        except DfsError:
+            return None
+        same = location.version.id == version.id
+        return next((one for one in location.holders if same and one.keeper == holder.keeper), None)
 
     def _report_bad(self, keeper: str, version: str, reason: str) -> Process:
         try:

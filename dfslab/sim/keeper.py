@@ -24,8 +24,9 @@ from dfslab.core.keeper.keeper import TRY_AGAIN, insistence
 from dfslab.core.keeper.shelf import CHECKSUMS, DATA, DELETE, PUBLISH, TEMPORARY, Step, leftovers, to_discard
 from dfslab.core.master import events as told
 from dfslab.core.master.instructions import CopyReplica, DropReplica, Recorded, Registered
-from dfslab.core.model import Address, StoredReplica, Version
+from dfslab.core.model import Address, Holder, StoredReplica, Version
 from dfslab.core.nodes import MASTER
+from dfslab.core.tickets import MasterClock
 from dfslab.sim.disk import Disk, File
 from dfslab.sim.loop import Process
 from dfslab.sim.master import Surroundings
@@ -251,7 +252,7 @@ class SimKeeper:
         except DfsError as error:
             yield from self._handle(events.MasterSilent(str(error)))
         else:
-            yield from self._handle(events.RegisterAnswered(reply.incarnation))
+            yield from self._handle(events.RegisterAnswered(reply.incarnation, clock=reply.clock))
         finally:
             self._registering = False
 
@@ -259,7 +260,7 @@ class SimKeeper:
         options = self._around.options
         timeout_s = max(options.heartbeat_interval_s, options.heartbeat_timeout_s / 2)
         try:
-            yield from self._call(
+            clock: MasterClock = yield from self._call(
                 lambda request: told.Heartbeat(request, self.name, incarnation, free_bytes), timeout_s
             )
         except StaleIncarnation:
@@ -267,7 +268,7 @@ class SimKeeper:
         except DfsError as error:
             yield from self._handle(events.MasterSilent(str(error)))
         else:
-            yield from self._handle(events.HeartbeatAnswered())
+            yield from self._handle(events.HeartbeatAnswered(clock))
 
     def _report(self, make: Callable[[int], told.Event]) -> Process:
         """Tell the master something that it finds out by itself, later, if this gets lost."""
@@ -328,7 +329,13 @@ class SimKeeper:
         if method == "offer":
             return events.SourceOrdered(copy.copy_id, copy.version.id, copy.target, copy.source_incarnation, copy.cause)
         return events.CopyOrdered(
-            copy.copy_id, copy.version, copy.source, copy.source_data_address, copy.target_incarnation, copy.cause
+            copy.copy_id,
+            copy.version,
+            copy.source,
+            copy.source_data_address,
+            copy.target_incarnation,
+            copy.cause,
+            copy.ticket,
         )
 
     def _obey(self, todo: list[instructions.Instruction], answer: Answer) -> Process:
@@ -378,6 +385,7 @@ class SimKeeper:
         end.hang_up()
 
     def _get(self, get: Get, end: End) -> Process:
+        self._decide(events.GetRequested(get.version, get.offset, get.length, get.ticket))
         content = self.disk.read(get.version + DATA)
         if content is None:
             raise NoSuchReplica(keeper=self.name, version=get.version)
@@ -392,7 +400,7 @@ class SimKeeper:
             yield self._around.network.latency() / 10
 
     def _put(self, put: Put, end: End) -> Process:
-        self._decide(events.PutRequested(put.version, put.size, self.free_bytes))
+        self._decide(events.PutRequested(put.version, put.size, self.free_bytes, put.ticket))
         try:
             written = yield from self._receive(put, end)
         except BaseException:
@@ -452,7 +460,8 @@ class SimKeeper:
         try:
             writer = self._create(version.id, version.size, version.block_size)
             if version.size:
-                yield from fetch_range(self._around, self.life, order.source, version, 0, version.size, writer.write)
+                source = Holder(order.source, order.source_data_address, order.ticket)
+                yield from fetch_range(self._around, self.life, source, version, 0, version.size, writer.write)
             stored = yield from self._commit(writer)
         except OSError as error:
             if writer is not None:
@@ -472,7 +481,7 @@ def scan_one(disk: Disk, path: str, version: str) -> StoredReplica:
 def fetch_range(
     around: Surroundings,
     life: Life,
-    keeper: str,
+    holder: Holder,
     version: Version,
     offset: int,
     length: int,
@@ -480,9 +489,9 @@ def fetch_range(
 ) -> Process:
     """Fetch a run of whole blocks, check every one, and hand them to `sink` in order."""
     stall_s, block_size = around.options.stall_timeout_s, version.block_size
-    end: End = yield around.network.connect(life, keeper)
+    end: End = yield around.network.connect(life, holder.keeper)
     try:
-        end.send(Get(version.id, offset, length))
+        end.send(Get(version.id, offset, length, holder.ticket))
         reply = yield end.receive(stall_s)
         if isinstance(reply, DfsError):
             raise reply
@@ -494,7 +503,7 @@ def fetch_range(
             wanted = version.checksums[first * CHECKSUM_BYTES : (first + blocks) * CHECKSUM_BYTES]
             bad = first_bad_block(data, wanted, block_size)
             if bad is not None:
-                raise ChecksumMismatch(where=keeper, block=first + bad)
+                raise ChecksumMismatch(where=holder.keeper, block=first + bad)
             sink(data)
             done += len(data)
     finally:

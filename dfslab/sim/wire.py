@@ -19,6 +19,7 @@ class Put:
     version: str
     size: int
     block_size: int
+    ticket: bytes
     cause: str = ""
 
 
@@ -29,6 +30,7 @@ class Get:
     version: str
     offset: int
     length: int
+    ticket: bytes
 
 
 @dataclass(frozen=True, slots=True)

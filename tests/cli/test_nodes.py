@@ -183,7 +183,7 @@ def test_nobody_without_the_token_gets_anything_from_control_or_data_port(cluste
     stranger = DataClient("wrong", 5.0, Network().nic("stranger"))
 
     with pytest.raises(errors.BadToken):
-        stranger.get("keeper-1", Address.parse(where[2]), wanted, lambda view, offset: got.append(bytes(view)))
+        stranger.get("keeper-1", Address.parse(where[2]), wanted, lambda view, offset: got.append(bytes(view)), b"")
     stranger.close()
 
     assert got == []

@@ -19,13 +19,14 @@ from dfslab import errors
 from dfslab.cluster import Cluster
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
-from tests.cluster.conftest import Starter, cell
+from tests.cluster.by_hand import answer, ask, connected, data_port, granted, proven, signed, to_write
+from tests.cluster.conftest import Starter
 
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Cluster]:
     """One cluster for all the tests that must not harm it."""
-    with dfslab.cluster.start(4, name="bad-input") as cluster:
+    with dfslab.cluster.start(4, replicas=4, name="bad-input") as cluster:
         cluster.upload(b"good", name="good")
         cluster.wait_for_replicas()
         yield cluster
@@ -212,7 +213,7 @@ def test_an_option_out_of_range_is_refused_and_the_running_cluster_goes_on(
 
 
 def test_more_acknowledgements_than_replicas_are_refused(shared: Cluster) -> None:
-    for bad in (0, 4, -1):
+    for bad in (0, 5, -1):
         check_error(partial(shared.upload, b"x", "x", ack_replicas=bad), errors.InvalidOption, ValueError)
     assert "x" not in set(shared.files().file_name)
 
@@ -240,19 +241,13 @@ def test_a_wrong_token_is_refused_on_the_control_port(shared: Cluster) -> None:
             check_error(partial(client.upload, b"x", name="x"), errors.BadToken, PermissionError)
 
 
-def data_port(cluster: Cluster, keeper: int = 1) -> tuple[str, int]:
-    host, _, port = cell(cluster, f"keeper-{keeper}", "data_address").rpartition(":")
-    return host, int(port)
-
-
 def test_a_wrong_token_is_refused_on_the_data_port(shared: Cluster) -> None:
     version = shared.stat("good").version
-    with socket.create_connection(data_port(shared), timeout=5) as sock:
-        request = pb.DataRequest(token="wrong", get=pb.Get(version=version, offset=0, length=4))
-        sock.sendall(frames.encode(request))
-        reply = frames.receive_message(sock, pb.DataReply)
+    request = pb.DataRequest(ticket=granted(shared, "good"), get=pb.Get(version=version, offset=0, length=4))
+    with connected(shared) as sock:
+        reply = ask(sock, proven(shared, request, token="wrong"))
 
-        assert reply.error.name == "BadToken"
+        assert (reply.error.name, reply.proof) == ("BadToken", b"")
         assert sock.recv(1) == b""
 
 
@@ -292,12 +287,11 @@ def _receive_some(sock: socket.socket) -> bytes:
 def test_a_version_that_is_not_one_never_becomes_a_path(shared: Cluster, version: str) -> None:
     """DESIGN §3.7, for a caller who has the token."""
     for request in (
-        pb.DataRequest(token=shared.token, get=pb.Get(version=version, offset=0, length=1)),
-        pb.DataRequest(token=shared.token, put=pb.Put(version=version, size=1, block_size=65536)),
+        pb.DataRequest(get=pb.Get(version=version, offset=0, length=1)),
+        pb.DataRequest(put=pb.Put(version=version, size=1, block_size=65536)),
     ):
-        with socket.create_connection(data_port(shared), timeout=5) as sock:
-            sock.sendall(frames.encode(request))
-            assert frames.receive_message(sock, pb.DataReply).error.name == "ProtocolError"
+        request.ticket = signed(shared, granted(shared, "good"), version=version)
+        assert answer(shared, request).error.name == "ProtocolError"
 
 
 @pytest.mark.parametrize(
@@ -310,17 +304,17 @@ def test_a_version_that_is_not_one_never_becomes_a_path(shared: Cluster, version
     ids=["no blocks", "2^63 bytes", "2 GiB blocks"],
 )
 def test_an_upload_of_impossible_size_is_refused_before_a_byte_is_allocated(shared: Cluster, put: pb.Put) -> None:
-    with socket.create_connection(data_port(shared), timeout=5) as sock:
-        sock.sendall(frames.encode(pb.DataRequest(token=shared.token, put=put)))
-        assert frames.receive_message(sock, pb.DataReply).error.name in ("ProtocolError", "StorageFailed")
+    ticket = to_write(shared, granted(shared, "good"), put.version, put.size)
+    reply = answer(shared, pb.DataRequest(ticket=ticket, put=put))
+    assert reply.error.name in ("ProtocolError", "StorageFailed")
 
 
 def test_a_replica_sent_behind_the_masters_back_is_not_recorded_and_leaves_the_disk(shared: Cluster) -> None:
     version, data = "v999-0123456789", b"uninvited"
-    with socket.create_connection(data_port(shared), timeout=5) as sock:
-        put = pb.Put(version=version, size=len(data), block_size=65536)
-        sock.sendall(frames.encode(pb.DataRequest(token=shared.token, put=put)))
-        assert not frames.receive_message(sock, pb.DataReply).HasField("error")
+    ticket = to_write(shared, granted(shared, "good"), version, len(data))
+    put = pb.Put(version=version, size=len(data), block_size=65536)
+    with connected(shared) as sock:
+        assert not ask(sock, proven(shared, pb.DataRequest(ticket=ticket, put=put))).HasField("error")
         import crc32c
 
         sock.sendall(data + struct.pack(">I", crc32c.crc32c(data)))
@@ -330,10 +324,10 @@ def test_a_replica_sent_behind_the_masters_back_is_not_recorded_and_leaves_the_d
 
 def test_bytes_that_do_not_match_their_checksums_are_not_stored(shared: Cluster) -> None:
     version = "v998-0123456789"
-    with socket.create_connection(data_port(shared), timeout=5) as sock:
-        put = pb.Put(version=version, size=4, block_size=65536)
-        sock.sendall(frames.encode(pb.DataRequest(token=shared.token, put=put)))
-        frames.receive_message(sock, pb.DataReply)
+    put = pb.Put(version=version, size=4, block_size=65536)
+    ticket = to_write(shared, granted(shared, "good"), version, 4)
+    with connected(shared) as sock:
+        ask(sock, proven(shared, pb.DataRequest(ticket=ticket, put=put)))
         sock.sendall(b"good" + b"\0\0\0\0")
         assert frames.receive_message(sock, pb.DataReply).error.name == "ChecksumMismatch"
     assert list(shared.root.glob(f"*/replicas/{version}.*")) == []

@@ -45,6 +45,7 @@ from dfslab.core.keeper.instructions import (
 from dfslab.core.keeper.keeper import HEADROOM_BYTES, MEMBERSHIP, Membership, insistence, next_membership
 from dfslab.core.model import Address, StoredReplica, Version
 from dfslab.core.trace import Kind
+from tests.core.leave import CLOCK, ticket
 
 FREE = 1 << 30
 OLD = StoredReplica("v-old", 25, 1, "/k/v-old")
@@ -65,8 +66,13 @@ def keeper(*holds: StoredReplica, incarnation: int = 0) -> Keeper:
     """Return a keeper that is registered under `incarnation`, or not yet when that is 0."""
     made = Keeper("keeper-1", "boot", holds, heartbeat_interval_s=1.0, heartbeat_timeout_s=3.0)
     if incarnation:
-        assert made.handle(RegisterAnswered(incarnation), 0.0) == []
+        assert made.handle(RegisterAnswered(incarnation, clock=CLOCK), 0.0) == []
     return made
+
+
+def wants_to_put(version: str = "v-new", size: int = 25, free_bytes: int = FREE) -> PutRequested:
+    """Return the request of a client with a good, fresh ticket."""
+    return PutRequested(version, size, free_bytes, ticket(version=version, length=size))
 
 
 def order(copy_id: str = "c1", incarnation: int = 1) -> CopyOrdered:
@@ -153,7 +159,7 @@ def test_the_master_may_set_the_pace() -> None:
 
     assert k.handle(Tick(FREE), 0.1) == [SendHeartbeat(1, FREE)]
     with pytest.raises(NotReady):
-        k.handle(PutRequested("v-new", 25, FREE), 0.31)
+        k.handle(wants_to_put(), 0.31)
 
 
 def test_a_lapsed_registration_is_renewed_at_once_with_a_full_report() -> None:
@@ -222,7 +228,7 @@ def test_a_fenced_keeper_stops_and_says_why() -> None:
     assert k.handle(RegistrationLapsed(1), 10.1) == []
     assert k.handle(RegisterAnswered(9), 10.2) == []
     with pytest.raises(NotReady):
-        k.handle(PutRequested("v-new", 25, FREE), 10.3)
+        k.handle(wants_to_put(), 10.3)
 
 
 # -- uploads ------------------------------------------------------------------------------------
@@ -232,7 +238,7 @@ def test_an_upload_is_taken_written_and_told_to_the_master() -> None:
     """DESIGN §2, steps 3 and 4."""
     k = keeper(incarnation=2)
 
-    assert k.handle(PutRequested("v-new", 25, FREE), 0.5) == []
+    assert k.handle(wants_to_put(), 0.5) == []
     assert k.replicas() == ()
     todo = k.handle(WRITTEN, 0.7)
 
@@ -247,7 +253,7 @@ def test_an_upload_is_taken_written_and_told_to_the_master() -> None:
 def test_a_replica_that_does_not_count_is_deleted() -> None:
     """FAULTS 5, 29."""
     k = keeper(incarnation=2)
-    k.handle(PutRequested("v-new", 25, FREE), 0.5)
+    k.handle(wants_to_put(), 0.5)
     k.handle(WRITTEN, 0.7)
 
     todo = k.handle(StoredAnswered("v-new", keep=False, reason="the master knows no such upload"), 0.8)
@@ -261,19 +267,19 @@ def test_a_replica_that_does_not_count_is_deleted() -> None:
 def test_an_upload_that_breaks_off_leaves_nothing() -> None:
     """FAULTS 1, 2."""
     k = keeper(incarnation=1)
-    k.handle(PutRequested("v-new", 25, FREE), 0.5)
+    k.handle(wants_to_put(), 0.5)
 
     assert k.handle(WriteAborted("v-new"), 0.6) == []
     with pytest.raises(NoSuchReplica, match="keeper-1 holds no replica of version v-new"):
         k.holds("v-new")
-    assert k.handle(PutRequested("v-new", 25, FREE), 0.7) == []
+    assert k.handle(wants_to_put(), 0.7) == []
 
 
 @pytest.mark.parametrize("now", [0.0, 3.0])
 def test_a_member_takes_files_while_the_master_answers(now: float) -> None:
     k = keeper(incarnation=1)
 
-    assert k.handle(PutRequested("v-new", 25, FREE), now) == []
+    assert k.handle(wants_to_put(), now) == []
 
 
 def test_a_keeper_that_the_master_does_not_answer_takes_no_files() -> None:
@@ -282,24 +288,24 @@ def test_a_keeper_that_the_master_does_not_answer_takes_no_files() -> None:
     k.handle(MasterSilent("no answer in time"), 1.0)
 
     with pytest.raises(NotReady, match="try another keeper"):
-        k.handle(PutRequested("v-new", 25, FREE), 3.01)
+        k.handle(wants_to_put(), 3.01)
     k.handle(HeartbeatAnswered(), 3.02)
-    assert k.handle(PutRequested("v-new", 25, FREE), 6.0) == []
+    assert k.handle(wants_to_put(), 6.0) == []
 
 
 def test_a_keeper_that_is_not_registered_takes_no_files() -> None:
     with pytest.raises(NotReady):
-        keeper().handle(PutRequested("v-new", 25, FREE), 0.0)
+        keeper().handle(wants_to_put(), 0.0)
 
 
 def test_a_version_is_taken_once() -> None:
     """Guarantee 3: versions are immutable; two senders can't mix."""
     k = keeper(OLD, incarnation=1)
-    k.handle(PutRequested("v-new", 25, FREE), 0.1)
+    k.handle(wants_to_put(), 0.1)
 
     for version in ("v-new", "v-old"):
         with pytest.raises(StorageFailed, match="is there already"):
-            k.handle(PutRequested(version, 25, FREE), 0.2)
+            k.handle(wants_to_put(version), 0.2)
 
 
 def test_a_file_that_does_not_fit_is_refused_before_a_byte_is_sent() -> None:
@@ -308,8 +314,8 @@ def test_a_file_that_does_not_fit_is_refused_before_a_byte_is_sent() -> None:
     size = 1000
 
     with pytest.raises(StorageFailed, match="1000 bytes do not fit"):
-        k.handle(PutRequested("v-new", size, size + HEADROOM_BYTES - 1), 0.1)
-    assert k.handle(PutRequested("v-new", size, size + HEADROOM_BYTES), 0.2) == []
+        k.handle(wants_to_put(size=size, free_bytes=size + HEADROOM_BYTES - 1), 0.1)
+    assert k.handle(wants_to_put(size=size, free_bytes=size + HEADROOM_BYTES), 0.2) == []
     assert k.replicas() == (OLD,)
 
 
@@ -433,7 +439,7 @@ def test_nothing_of_a_version_is_taken_in_while_an_earlier_replica_of_it_is_bein
     k.handle(RegistrationLapsed(1), 2.0)
     k.handle(RegisterAnswered(2), 2.1)
 
-    for event in (order(incarnation=2), PutRequested("v-new", 25, FREE)):
+    for event in (order(incarnation=2), wants_to_put()):
         with pytest.raises(StorageFailed, match="being deleted"):
             k.handle(event, 2.2)
     k.handle(ReplicaDeleted("v-new"), 2.3)

@@ -53,7 +53,7 @@ def test_a_heartbeat_is_answered_and_keeps_a_keeper_alive() -> None:
     world = lab(keepers=1)
 
     for second in range(1, 31):
-        assert world.beat("keeper-1", at=float(second)) == [Reply(world.request, None)]
+        assert world.beat("keeper-1", at=float(second)) == [Reply(world.request, world.clock())]
         assert orders(world.tick()) == []
 
     assert world.liveness("keeper-1") is Liveness.ALIVE
@@ -78,7 +78,7 @@ def test_a_keeper_that_was_declared_dead_must_register_again() -> None:
     assert world.liveness("keeper-1") is Liveness.DEAD
     world.register("keeper-1", at=3.2)
     assert world.incarnation("keeper-1") == 2
-    assert world.beat("keeper-1", at=3.3) == [Reply(world.request, None)]
+    assert world.beat("keeper-1", at=3.3) == [Reply(world.request, world.clock())]
     assert world.beat("keeper-1", incarnation=1, at=3.4) == [Refused(world.request, StaleIncarnation)]
 
 

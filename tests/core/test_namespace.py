@@ -38,7 +38,7 @@ def test_a_delete_is_durable_before_it_is_answered_and_every_replica_is_dropped(
     with pytest.raises(NoSuchFile):
         world.master.stat("a.mp4")
     with pytest.raises(NoSuchFile):
-        world.master.locate("a.mp4")
+        world.locate("a.mp4")
 
 
 def test_a_deleted_version_is_forgotten_with_its_last_replica() -> None:

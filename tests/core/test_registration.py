@@ -30,9 +30,14 @@ from dfslab.core.master.instructions import (
 from dfslab.core.model import StoredReplica
 from dfslab.core.trace import Kind
 
-from .worlds import Catalog, Copy, Drop, Refused, answers, lab, orders, path_of, replica_of, value_of
+from .worlds import Catalog, Copy, Drop, Lab, Refused, answers, lab, orders, path_of, replica_of, value_of
 
 ORPHAN = StoredReplica("v99-0000000000", 5, 5, "/disks/keeper-2/v99")
+
+
+def registered(world: Lab, incarnation: int, cluster: str = "") -> Registered:
+    """Return the answer to a registration now."""
+    return Registered(incarnation, cluster, world.clock())
 
 
 def test_a_first_registration_is_durable_before_it_is_answered() -> None:
@@ -41,7 +46,7 @@ def test_a_first_registration_is_durable_before_it_is_answered() -> None:
 
     said = world.register("keeper-1")
 
-    assert said == [AppendCatalog((PutKeeper("keeper-1", 1),)), Reply(world.request, Registered(1))]
+    assert said == [AppendCatalog((PutKeeper("keeper-1", 1),)), Reply(world.request, registered(world, 1))]
     assert world.kinds() == [Kind.KEEPER_REGISTERED]
     assert world.liveness("keeper-1") is Liveness.ALIVE
 
@@ -51,11 +56,11 @@ def test_each_registration_gets_the_next_incarnation_and_the_earlier_ones_lapse(
     world = lab(keepers=1)
 
     for number in (2, 3, 4):
-        assert Reply(world.request + 1, Registered(number)) in world.register("keeper-1")
+        assert Reply(world.request + 1, registered(world, number)) in world.register("keeper-1")
 
     assert world.beat("keeper-1", incarnation=3) == [Refused(world.request, StaleIncarnation)]
     assert world.beat("keeper-1", incarnation=5) == [Refused(world.request, StaleIncarnation)]
-    assert world.beat("keeper-1", incarnation=4) == [Reply(world.request, None)]
+    assert world.beat("keeper-1", incarnation=4) == [Reply(world.request, world.clock())]
 
 
 def test_incarnations_go_on_counting_over_a_restart_of_the_master() -> None:
@@ -65,15 +70,15 @@ def test_incarnations_go_on_counting_over_a_restart_of_the_master() -> None:
     world.start_master()
 
     assert world.beat("keeper-1", incarnation=2) == [Refused(world.request, StaleIncarnation)]
-    assert Reply(world.request + 1, Registered(3)) in world.register("keeper-1")
+    assert Reply(world.request + 1, registered(world, 3)) in world.register("keeper-1")
 
 
 def test_a_keepers_own_incarnation_counts_where_the_catalog_has_forgotten_some() -> None:
     """A catalog restored from a backup hands out no number that was spent: under it, old messages would be believed."""
     world = lab(keepers=1)
 
-    assert Reply(world.request + 1, Registered(8)) in world.register("keeper-1", incarnation=7)
-    assert Reply(world.request + 1, Registered(9)) in world.register("keeper-1", incarnation=2)
+    assert Reply(world.request + 1, registered(world, 8)) in world.register("keeper-1", incarnation=7)
+    assert Reply(world.request + 1, registered(world, 9)) in world.register("keeper-1", incarnation=2)
 
     assert world.beat("keeper-1", incarnation=8) == [Refused(world.request, StaleIncarnation)]
     assert world.register("keeper-1", incarnation=1 << 60) == [Refused(world.request, InvalidOption)]
@@ -87,8 +92,8 @@ def test_a_keeper_of_another_cluster_is_refused_and_nothing_is_changed() -> None
     assert world.register("keeper-1", cluster="theirs") == [Refused(world.request, WrongCluster)]
     assert (world.kinds(), world.master.keepers(), world.catalog.keepers) == ([], [], {})
 
-    assert Reply(world.request + 1, Registered(1, "ours")) in world.register("keeper-1")
-    assert Reply(world.request + 1, Registered(2, "ours")) in world.register("keeper-1", cluster="ours")
+    assert Reply(world.request + 1, registered(world, 1, "ours")) in world.register("keeper-1")
+    assert Reply(world.request + 1, registered(world, 2, "ours")) in world.register("keeper-1", cluster="ours")
     assert world.register("keeper-1", cluster="theirs") == [Refused(world.request, WrongCluster)]
     assert world.incarnation("keeper-1") == 2
 
@@ -126,7 +131,7 @@ def test_a_process_whose_name_another_one_took_is_fenced_for_good() -> None:
     assert world.kinds() == []
     assert world.incarnation("keeper-1") == 2
     assert world.register("keeper-1", boot="old") == [Refused(world.request, KeeperFenced)]
-    assert Reply(world.request + 1, Registered(3)) in world.register("keeper-1", boot="new")
+    assert Reply(world.request + 1, registered(world, 3)) in world.register("keeper-1", boot="new")
 
 
 def test_nothing_is_committed_on_a_lapsed_registration() -> None:
@@ -160,7 +165,7 @@ def test_a_wiped_disk_loses_its_rows_and_is_filled_again() -> None:
 
     assert said == [
         AppendCatalog((PutKeeper("keeper-1", 2), ForgetReplica(version.id, "keeper-1"))),
-        Reply(world.request, Registered(2)),
+        Reply(world.request, registered(world, 2)),
         Copy(version.id, "keeper-2", "keeper-1"),
     ]
     assert world.kinds() == [Kind.KEEPER_REGISTERED, Kind.REPLICA_FORGOTTEN, Kind.COPY_ORDERED]
@@ -191,7 +196,7 @@ def test_an_old_disk_loses_what_it_never_had_and_what_is_no_more() -> None:
 
     assert said == [
         AppendCatalog((PutKeeper("keeper-1", 2), ForgetReplica(newer.id, "keeper-1"))),
-        Reply(world.request, Registered(2)),
+        Reply(world.request, registered(world, 2)),
         Copy(newer.id, "keeper-2", "keeper-1"),
     ]
     assert world.note(Kind.ORPHAN_FOUND).detail["orphan"] == gone.id
@@ -209,7 +214,7 @@ def test_a_reported_replica_with_another_digest_is_corrupt() -> None:
 
     assert said == [
         AppendCatalog((PutKeeper("keeper-1", 2), PutReplica(version.id, "keeper-1", lie.path, corrupt=True))),
-        Reply(world.request, Registered(2)),
+        Reply(world.request, registered(world, 2)),
         Copy(version.id, "keeper-2", "keeper-4"),
     ]
     assert world.states("a.mp4")["keeper-1"] == "corrupt"
@@ -269,7 +274,7 @@ def test_a_replica_that_moved_with_its_keeper_gets_its_new_path() -> None:
     said = world.register("keeper-2", replica_of(version, "keeper-2", disk="elsewhere"))
 
     moved = PutReplica(version.id, "keeper-2", path_of("elsewhere", version.id))
-    assert said == [AppendCatalog((PutKeeper("keeper-2", 2), moved)), Reply(world.request, Registered(2))]
+    assert said == [AppendCatalog((PutKeeper("keeper-2", 2), moved)), Reply(world.request, registered(world, 2))]
 
 
 def test_an_orphan_is_dropped_only_after_the_grace() -> None:
@@ -305,7 +310,7 @@ def test_a_registration_that_comes_late_is_refused_and_takes_nothing_out_of_the_
     assert answers(said) == said
     assert isinstance(world.refusal(), StaleIncarnation)
     assert world.states("a.mp4") == dict.fromkeys(("keeper-3", "keeper-1", "keeper-2"), "valid")
-    assert world.register("keeper-3", version, sequence=3)[-1] == Reply(world.request, Registered(2))
+    assert world.register("keeper-3", version, sequence=3)[-1] == Reply(world.request, registered(world, 2))
 
 
 def test_the_drop_of_an_orphan_is_ordered_until_it_is_confirmed_and_then_no_more() -> None:
@@ -354,7 +359,7 @@ def test_a_version_deleted_meanwhile_is_dropped_when_its_keeper_returns() -> Non
     assert world.register("keeper-3", version) == [
         AppendCatalog((PutKeeper("keeper-3", 2),)),
         Drop(version.id, "keeper-3"),
-        Reply(world.request, Registered(2)),
+        Reply(world.request, registered(world, 2)),
     ]
     assert world.master.files() == []
 
@@ -504,9 +509,9 @@ def test_in_safe_mode_a_bad_copy_is_not_offered_while_the_holder_of_a_good_one_m
     world.register("keeper-1", version)
 
     with pytest.raises(MasterStarting):
-        world.master.locate("a.mp4")
+        world.locate("a.mp4")
     world.register("keeper-2", version)
-    assert [holder.keeper for holder in world.master.locate("a.mp4").holders] == ["keeper-2"]
+    assert [holder.keeper for holder in world.locate("a.mp4").holders] == ["keeper-2"]
 
 
 def test_an_overwrite_in_safe_mode_commits_and_holds_back_the_drops() -> None:
@@ -600,11 +605,12 @@ def test_every_recorded_replica_is_still_there_after_a_restart_with_the_same_dis
 
     world.start_master()
     said = [one for keeper, holds in held.items() for one in world.register(keeper, *holds, boot=f"{keeper}/2")]
+    welcome = registered(world, 2)
     said += world.run(60.0)
 
     assert orders(said) == []
     assert all(len(world.states(version.name)) == 3 for version in versions)
-    assert answers(said) == [Reply(answer.request, Registered(2)) for answer in answers(said)]
+    assert answers(said) == [Reply(answer.request, welcome) for answer in answers(said)]
 
 
 def test_a_stored_answer_repeated_after_a_lost_reply_is_the_same() -> None:

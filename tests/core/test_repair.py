@@ -67,6 +67,7 @@ def test_both_ends_of_a_copy_are_told_everything_they_need() -> None:
         Address("10.0.0.1", 5002),
         1,
         world.note(Kind.COPY_ORDERED).id,
+        order.ticket,  # tests/core/test_tickets.py says what is in it
     )
 
 
@@ -449,13 +450,15 @@ def test_a_file_whose_holders_are_all_dead_is_unavailable_and_back_when_one_is()
     world.run(3.0, silent=["keeper-1", "keeper-2", "keeper-3"])
 
     with pytest.raises(FileUnavailable, match="keeper-1, keeper-2, keeper-3"):
-        world.master.locate("a.mp4")
+        world.locate("a.mp4")
     assert world.master.stat("a.mp4").holders == ()
     assert orders(world.run(60.0)) == []
 
     world.register("keeper-2", version)
 
-    assert world.master.locate("a.mp4") == Location(version, (Holder("keeper-2", Address("10.0.0.1", 6002)),))
+    located = world.locate("a.mp4")
+    (holder,) = located.holders
+    assert located == Location(version, (Holder("keeper-2", Address("10.0.0.1", 6002), holder.ticket),))
 
 
 # -- the surplus --------------------------------------------------------------------------------
@@ -581,7 +584,7 @@ def test_the_drop_of_a_bad_replica_is_held_back_when_no_good_one_is_left() -> No
 
     assert orders(said) == []
     assert world.states("a.mp4")["keeper-1"] == "corrupt"
-    assert [holder.keeper for holder in world.master.locate("a.mp4").holders] == ["keeper-1"]
+    assert [holder.keeper for holder in world.locate("a.mp4").holders] == ["keeper-1"]
 
 
 def test_a_stored_report_repeated_after_a_drop_was_ordered_does_not_make_the_replica_count_again() -> None:
@@ -663,7 +666,7 @@ def test_while_no_good_copy_is_known_the_bad_ones_are_kept_and_offered() -> None
 
     assert Drop(version.id, "keeper-3") not in orders(world.run(60.0))
     assert "corrupt" in world.states("a.mp4").values()
-    located = world.master.locate("a.mp4")
+    located = world.locate("a.mp4")
     assert located.holders
     assert all(world.states("a.mp4")[holder.keeper] == "corrupt" for holder in located.holders)
 

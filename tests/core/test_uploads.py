@@ -67,7 +67,8 @@ def test_a_slot_names_a_live_keeper_its_data_port_and_a_new_version() -> None:
 
     (version_id,) = world.attempts
     cause = world.note(Kind.SLOT_GRANTED).id
-    slot = Slot(version_id, "keeper-1", Address("10.0.0.1", 6001), None, cause)
+    ticket = value_of(said).ticket  # tests/core/test_tickets.py says what is in it
+    slot = Slot(version_id, "keeper-1", Address("10.0.0.1", 6001), None, cause, ticket)
     assert said == [Reply(world.request, slot)]
     assert world.kinds() == [Kind.SLOT_GRANTED]
     assert world.master.files() == []

@@ -38,10 +38,11 @@ from dfslab.core.master.instructions import (
     Slot,
 )
 from dfslab.core.master.master import CatalogImage
-from dfslab.core.model import Address, StoredReplica, Version
+from dfslab.core.model import Address, Location, StoredReplica, Version
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
 from dfslab.core.policies.placement import KeeperLoad
+from dfslab.core.tickets import MasterClock
 from dfslab.core.trace import Kind, Trace, TraceEvent, Tracer
 
 GB = 10**9
@@ -315,6 +316,14 @@ class Lab:
         return {
             replica.keeper: str(replica.state) for version, replica, _ in self.master.rows() if version.name == name
         }
+
+    def clock(self) -> MasterClock:
+        """Return what keepers are told of the time."""
+        return MasterClock(str(self.boots), self.now)
+
+    def locate(self, name: str) -> Location:
+        """Ask where a file can be read."""
+        return self.master.locate(name, self.now)
 
     def version(self, name: str) -> Version:
         """Return the current version of a file, as the catalog has it."""

@@ -16,6 +16,7 @@ import dfslab
 from dfslab.core.errors import PortTaken
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
+from tests.cluster.by_hand import answer, granted, to_write
 from tests.faults.case import QUICK, Case
 from tests.faults.ledger import Ledger
 from tests.faults.plugin import row
@@ -78,13 +79,14 @@ def error_in(answer: bytes) -> str:
 def test_an_upload_of_impossible_size_is_refused_before_a_byte_is_allocated(case: Case, size: int) -> None:
     files = case.start(n=3)
     files.upload("clip", MB)
+    files.cluster.wait_for_replicas()
     free = os.statvfs(case.folder).f_bavail
 
-    for address in data_ports(files):
+    for keeper in (1, 2, 3):
         put = pb.Put(version="v9-0123456789", size=size, block_size=65536)
-        with socket.create_connection(address, timeout=5.0) as sock:
-            sock.sendall(frames.encode(pb.DataRequest(token=files.cluster.token, put=put)))
-            assert error_in(rest_of(sock)) in ("ProtocolError", "StorageFailed", "BadTicket")
+        ticket = to_write(files.cluster, granted(files.cluster, "clip", keeper), put.version, size)
+        reply = answer(files.cluster, pb.DataRequest(ticket=ticket, put=put), keeper)
+        assert reply.error.name in ("ProtocolError", "StorageFailed")
         case.strike("impossible sizes")
 
     assert abs(os.statvfs(case.folder).f_bavail - free) * 4096 < 500 * MB

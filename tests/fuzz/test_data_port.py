@@ -25,6 +25,7 @@ from dfslab.core.trace import Kind
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
 from dfslab.runtime.paced import RESET_AT_CLOSE
+from tests.cluster.by_hand import granted, proven, signed, to_write
 from tests.cluster.conftest import cell
 from tests.fuzz.messages import messages
 
@@ -50,7 +51,17 @@ class Port:
         host, _, port = cell(cluster, "keeper-1", "data_address").rpartition(":")
         self.address = (host, int(port))
         self.version = cluster.stat("good").version
-        self.known: dict[str, list[Any]] = {"token": [cluster.token], "version": [self.version], "node": ["client"]}
+        self.leave = granted(cluster, "good")
+        self.known: dict[str, list[Any]] = {"version": [self.version], "node": ["client"], "ticket": [self.leave]}
+
+    def admitted(self, request: pb.DataRequest, length: int = 2**64 - 1) -> pb.DataRequest:
+        """Return a request with the ticket that it needs, and the proof of the token."""
+        version, size = request.put.version or request.get.version, request.put.size
+        if request.WhichOneof("operation") == "put":
+            request.ticket = to_write(self.cluster, self.leave, version, size)
+        else:
+            request.ticket = signed(self.cluster, self.leave, version=version, length=length)
+        return proven(self.cluster, request)
 
     def ask(self, sent: list[bytes], ending: str) -> bytes:
         """Send pieces, end the connection one way or another, and return what the keeper said until it closed."""
@@ -120,30 +131,41 @@ endings = st.sampled_from([*["half-closed"] * 6, "closed", "reset"])
 sizes = st.sampled_from([0, 1, 4, 1000, len(CONTENT), 2**40, 2**63, 2**64 - 1])
 
 
-def good_requests(known: dict[str, list[Any]]) -> list[pb.DataRequest]:
+def good_requests(version: str) -> list[pb.DataRequest]:
     """Return what a real client asks, and what it may ask of a keeper that has no such replica or no room."""
-    token, version = known["token"][0], known["version"][0]
     return [
-        pb.DataRequest(token=token, node="client", get=pb.Get(version=version, offset=4096, length=1000)),
-        pb.DataRequest(token=token, node="client", get=pb.Get(version="v8-0123456789", length=1)),
-        pb.DataRequest(token=token, node="client", put=pb.Put(version="v9-0123456789", size=4, block_size=65536)),
-        pb.DataRequest(token=token, node="client", put=pb.Put(version="v9-0123456789", size=2**50, block_size=65536)),
-        pb.DataRequest(token="forged", get=pb.Get(version=version, length=1)),
+        pb.DataRequest(node="client", get=pb.Get(version=version, offset=4096, length=1000)),
+        pb.DataRequest(node="client", get=pb.Get(version="v8-0123456789", length=1)),
+        pb.DataRequest(node="client", put=pb.Put(version="v9-0123456789", size=4, block_size=65536)),
+        pb.DataRequest(node="client", put=pb.Put(version="v9-0123456789", size=2**50, block_size=65536)),
     ]
 
 
 @st.composite
-def conversations(draw: st.DrawFn, known: dict[str, list[Any]]) -> list[bytes]:
+def conversations(draw: st.DrawFn, port: Port) -> list[bytes]:
     """Return what a caller sends: requests whole, damaged or cut short, and bytes that belong to nothing."""
-    known = {**known, "size": [1, 4, 1000, 2**40, 2**63], "offset": [0, 1, 4096], "block_size": [1, 1024, 65536, 2**31]}
+    known = {
+        **port.known,
+        "size": [1, 4, 1000, 2**40, 2**63],
+        "offset": [0, 1, 4096],
+        "block_size": [1, 1024, 65536, 2**31],
+    }
     known |= {"length": [0, 1, len(CONTENT), 2**63, 2**64 - 1]}
     sent = b""
     for _ in range(draw(st.integers(1, 3))):
         request = pb.DataRequest()
-        request.CopyFrom(draw(st.sampled_from(good_requests(known))))
+        request.CopyFrom(draw(st.sampled_from(good_requests(port.version))))
         request.MergeFrom(draw(st.just(pb.DataRequest()) | messages(pb.DataRequest, known)))
         if request.put.size and 2**26 < request.put.size < 2**40:
             request.put.size >>= 20  # room would really be made for it
+        match draw(st.sampled_from([*["admitted"] * 8, *["with any ticket"] * 3, "with any proof", "of a stranger"])):
+            case "admitted":
+                port.admitted(request)
+            case "with any ticket":
+                request.ticket = draw(st.sampled_from([b"", port.leave]) | st.binary(max_size=100))
+                proven(port.cluster, request)
+            case "of a stranger":
+                proven(port.cluster, port.admitted(request), token="forged")
         frame = frames.encode(request)
         match draw(st.sampled_from([*["whole"] * 8, "cut", "flipped", "longer"])):
             case "cut":
@@ -163,7 +185,7 @@ def test_no_caller_of_the_data_port_gets_more_than_an_answer(port: Port) -> None
     answers: Counter[str] = Counter()
 
     @settings(max_examples=250)
-    @given(conversations(port.known), endings)
+    @given(conversations(port), endings)
     def converse(sent: list[bytes], ending: str) -> None:
         heard = port.ask(sent, ending)
         if ending == "half-closed":
@@ -172,7 +194,7 @@ def test_no_caller_of_the_data_port_gets_more_than_an_answer(port: Port) -> None
     converse()
 
     check_well(port.cluster)
-    struck = {"served", "closed", "ProtocolError", "BadToken", "NoSuchReplica", "StorageFailed"}
+    struck = {"served", "closed", "ProtocolError", "BadToken", "TicketRefused", "NoSuchReplica", "StorageFailed"}
     assert answers.keys() >= struck, f"what never struck shows nothing: {answers}"
 
 
@@ -185,9 +207,9 @@ def test_bytes_that_are_no_requests_get_the_connection_closed(port: Port, sent: 
 @settings(max_examples=40)
 @given(st.data(), st.integers(0, len(CONTENT)), sizes)
 def test_a_range_is_served_exactly_or_refused(port: Port, data: st.DataObject, offset: int, length: int) -> None:
-    request = pb.DataRequest(token=port.cluster.token, get=pb.Get(version=port.version, offset=offset, length=length))
+    request = pb.DataRequest(get=pb.Get(version=port.version, offset=offset, length=length))
 
-    heard = port.ask([frames.encode(request)], "half-closed")
+    heard = port.ask([frames.encode(port.admitted(request))], "half-closed")
 
     reply, body = frames.HEAD.size + frames.body_length(heard[: frames.HEAD.size]), b""
     body = heard[reply:]
@@ -195,14 +217,14 @@ def test_a_range_is_served_exactly_or_refused(port: Port, data: st.DataObject, o
         assert body == CONTENT[offset : offset + length]
     else:
         assert body == b""
-        assert answer_in(heard) == "BadReplica"
+        assert answer_in(heard) == ("BadReplica" if offset + length < 2**64 else "TicketRefused")
 
 
 def test_many_callers_at_once_who_leave_in_the_middle_leave_nothing(port: Port) -> None:
     put = pb.Put(version="v9-0123456789", size=10_000_000, block_size=65536)
-    frame = frames.encode(pb.DataRequest(token=port.cluster.token, put=put))
+    requests = [frames.encode(port.admitted(pb.DataRequest(put=put))) for _ in range(60)]
     done = [
-        threading.Thread(target=port.ask, args=([frame, os.urandom(1000 * number)], ending))
+        threading.Thread(target=port.ask, args=([requests.pop(), os.urandom(1000 * number)], ending))
         for number in range(20)
         for ending in ("reset", "half-closed", "closed")
     ]

@@ -15,7 +15,7 @@ from dfslab.runtime import frames
 def test_a_message_comes_out_as_it_went_in() -> None:
     left, right = socket.socketpair()
     with left, right:
-        message = pb.DataRequest(token="t", get=pb.Get(version="v1", offset=2**40, length=7))
+        message = pb.DataRequest(ticket=b"t", get=pb.Get(version="v1", offset=2**40, length=7))
         left.sendall(frames.encode(message))
 
         assert frames.receive_message(right, pb.DataRequest) == message
@@ -47,7 +47,7 @@ def test_a_length_beyond_the_limit_is_refused_from_the_head_alone(length: int) -
 
 def test_a_message_too_large_for_a_frame_is_not_sent() -> None:
     with pytest.raises(ProtocolError):
-        frames.encode(pb.DataRequest(token="x" * 70_000))
+        frames.encode(pb.DataRequest(ticket=b"x" * 70_000))
 
 
 def test_each_thread_has_one_buffer_of_its_own() -> None:

@@ -144,4 +144,4 @@ def test_giving_up_a_connection_ends_its_wait_behind_a_partition(
     error = opening.join()
     assert isinstance(error, ConnectionError)
     with pytest.raises(ConnectionError, match="never opened"):
-        connection.ask(pb.DataRequest())
+        connection.ask(pb.DataRequest(), b"")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dfslab.core.model import Address, StoredReplica, Version
+from dfslab.core.tickets import MasterClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +24,19 @@ class BeatNow:
 
 @dataclass(frozen=True, slots=True)
 class RegisterAnswered:
-    """The master took the registration, and says at what pace it wants to hear the keeper."""
+    """The master took the registration, and says at what pace it wants to hear the keeper, and its time."""
 
     incarnation: int
     heartbeat_interval_s: float | None = None
     heartbeat_timeout_s: float | None = None
+    clock: MasterClock | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatAnswered:
-    """The master heard the heartbeat."""
+    """The master heard the heartbeat, and says its time."""
+
+    clock: MasterClock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +67,22 @@ class RegistrationRefused:
 
 @dataclass(frozen=True, slots=True)
 class PutRequested:
-    """A client wants to send a version to the data port (step 3)."""
+    """A client wants to send a version to the data port (step 3), and shows its ticket."""
 
     version: str
     size: int
     free_bytes: int
+    ticket: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GetRequested:
+    """A client or a keeper wants to read part of a version, and shows its ticket."""
+
+    version: str
+    offset: int
+    length: int
+    ticket: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +122,7 @@ class CopyOrdered:
     source_data_address: Address
     incarnation: int
     cause: str
+    ticket: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +181,7 @@ Event = (
     | ReportGivenUp
     | RegistrationRefused
     | PutRequested
+    | GetRequested
     | WriteAborted
     | ReplicaWritten
     | StoredAnswered

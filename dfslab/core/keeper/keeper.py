@@ -16,10 +16,12 @@ from dfslab.core.errors import (
     StorageFailed,
 )
 from dfslab.core.keeper import events, instructions
+from dfslab.core.keeper.admission import Admission
 from dfslab.core.keeper.instructions import Instruction
 from dfslab.core.model import StoredReplica
 from dfslab.core.nodes import MASTER
 from dfslab.core.patience import Patience
+from dfslab.core.tickets import TO_READ, TO_WRITE
 from dfslab.core.trace import Kind, Tracer
 
 REPORT_PATIENCE_S = 15.0
@@ -90,6 +92,8 @@ class Keeper:
     heartbeat_interval_s, heartbeat_timeout_s : float
         Until the master says otherwise. After `heartbeat_timeout_s` without an answer of the master,
         it takes no more files.
+    key : bytes
+        The cluster's, from its token: with it the master has signed the tickets that are shown here.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class Keeper:
         *,
         heartbeat_interval_s: float,
         heartbeat_timeout_s: float,
+        key: bytes = b"",
     ) -> None:
         self.keeper = keeper
         self.membership = Membership.JOINING
@@ -107,6 +112,7 @@ class Keeper:
         self._interval_s = heartbeat_interval_s
         self._timeout_s = heartbeat_timeout_s
         self._tracer = Tracer(keeper, boot)
+        self._admission = Admission(keeper, boot, key)
         self._replicas = {stored.version: stored for stored in replicas}
         self._receiving: dict[str, str] = {}
         self._deleting: dict[str, tuple[StoredReplica | None, events.DropOrdered | None]] = {}
@@ -154,6 +160,7 @@ class Keeper:
         self.incarnation = max(self.incarnation, event.incarnation)
         self._interval_s = event.heartbeat_interval_s or self._interval_s
         self._timeout_s = event.heartbeat_timeout_s or self._timeout_s
+        self._learn_time(event, now)
         self._last_contact = now
         self._next_beat = now + self._interval_s
         return []
@@ -161,7 +168,12 @@ class Keeper:
     def _on_heartbeat_answered(self, event: events.HeartbeatAnswered, now: float) -> list[Instruction]:
         self.membership = next_membership(self.membership, event)
         self._last_contact = now
+        self._learn_time(event, now)
         return []
+
+    def _learn_time(self, event: events.RegisterAnswered | events.HeartbeatAnswered, now: float) -> None:
+        if event.clock is not None:
+            self._admission.learn(event.clock, now)
 
     def _on_master_silent(self, event: events.MasterSilent, now: float) -> list[Instruction]:
         self.membership = next_membership(self.membership, event)
@@ -187,7 +199,17 @@ class Keeper:
     def _on_put_requested(self, event: events.PutRequested, now: float) -> list[Instruction]:
         if self.membership is not Membership.MEMBER or now - self._last_contact > self._timeout_s:
             raise NotReady(keeper=self.keeper)
+        ticket = self._admission.admit(event.ticket, TO_WRITE, event.version, now)
+        self._admission.check_length(ticket, event.size, whole=True)
+        self._admission.check_unused(ticket)
         self._reserve(event.version, event.size, event.free_bytes)
+        self._admission.spend(ticket, now)
+        return []
+
+    def _on_get_requested(self, event: events.GetRequested, now: float) -> list[Instruction]:
+        """Let bytes be read by a good ticket, also while the master is silent: what is stored may be read."""
+        ticket = self._admission.admit(event.ticket, TO_READ, event.version, now)
+        self._admission.check_length(ticket, event.offset + event.length, whole=False)
         return []
 
     def _reserve(self, version: str, size: int, free_bytes: int) -> None:
@@ -300,6 +322,7 @@ _HANDLERS: dict[type, Callable[[Keeper, Any, float], list[Instruction]]] = {
     events.ReportGivenUp: Keeper._register_anew,
     events.RegistrationRefused: Keeper._on_refused,
     events.PutRequested: Keeper._on_put_requested,
+    events.GetRequested: Keeper._on_get_requested,
     events.WriteAborted: Keeper._on_write_aborted,
     events.ReplicaWritten: Keeper._on_replica_written,
     events.StoredAnswered: Keeper._on_stored_answered,

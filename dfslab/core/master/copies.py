@@ -51,6 +51,7 @@ def start(state: MasterState, action: PlannedAction, now: float, out: Effects, c
             target.address,
             target.incarnation,
             cause,
+            state.signing.copy(version, source, deadline),
         )
     )
 

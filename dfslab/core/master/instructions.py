@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from dfslab.core.errors import DfsError
 from dfslab.core.model import Address, FileInfo, Version
+from dfslab.core.tickets import MasterClock
 from dfslab.core.trace import TraceEvent
 
 
@@ -111,6 +112,7 @@ class CopyReplica:
     target_address: Address
     target_incarnation: int
     cause: str
+    ticket: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,21 +138,29 @@ Instruction = AppendCatalog | Reply | Refuse | CopyReplica | DropReplica | Note
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """Answer to Register: the keeper's new incarnation, and the cluster that it belongs to from now on."""
+    """Answer to Register: the keeper's new incarnation, the cluster that it belongs to from now on, and the time.
+
+    A heartbeat is answered with the time alone.
+    """
 
     incarnation: int
-    cluster: str = ""
+    cluster: str
+    clock: MasterClock
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Answer to BeginUpload (step 2); `committed` is set when this upload id had succeeded before."""
+    """Answer to BeginUpload (step 2); `committed` is set when this upload id had succeeded before.
+
+    `ticket` is the master's leave to send the version to that keeper.
+    """
 
     version: str
     keeper: str
     address: Address | None
     committed: FileInfo | None
     cause: str
+    ticket: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

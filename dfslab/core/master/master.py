@@ -98,11 +98,15 @@ class Master:
     rng : random.Random
         The only source of chance.
     boot : str
-        Distinguishes this start's trace ids from those of earlier ones.
+        Distinguishes this start's trace ids and tickets from those of earlier ones, and names its clock.
+    key : bytes
+        The cluster's, from its token: it signs the tickets.
     """
 
-    def __init__(self, options: Options, policies: Policies, rng: random.Random, boot: str = "1") -> None:
-        self._state = MasterState(options, policies, rng, boot)
+    def __init__(
+        self, options: Options, policies: Policies, rng: random.Random, boot: str = "1", key: bytes = b""
+    ) -> None:
+        self._state = MasterState(options, policies, rng, boot, key)
 
     def handle(self, event: events.Event, now: float) -> list[Instruction]:
         """Take one event at time `now` (seconds, monotonic) and return what is to be done, in order.
@@ -194,7 +198,7 @@ class Master:
         """Return what is known of a file, or raise NoSuchFile."""
         return self._state.file_info(self._state.table.current(name))
 
-    def locate(self, name: str) -> Location:
+    def locate(self, name: str, now: float) -> Location:
         """Return where a file can be read, best first, or raise NoSuchFile, FileUnavailable or MasterStarting.
 
         When no valid copy is on a live keeper, copies that were found bad are offered: a reader checks
@@ -208,7 +212,10 @@ class Master:
         keepers = keepers or self._serving_corrupt(version)
         if not keepers:
             raise FileUnavailable(name=name, holders=list(state.table.replicas(version.id)))
-        return Location(version, tuple(Holder(keeper.id, keeper.data_address) for keeper in keepers))
+        sign = state.signing.download
+        return Location(
+            version, tuple(Holder(keeper.id, keeper.data_address, sign(version, keeper, now)) for keeper in keepers)
+        )
 
     def _serving_corrupt(self, version: Version) -> list[Keeper]:
         rows = self._state.table.replicas(version.id).values()

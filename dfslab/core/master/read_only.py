@@ -76,8 +76,10 @@ def on_tick(state: MasterState, now: float, out: Effects) -> None:
 def take_over(state: MasterState, before: MasterState, now: float, out: Effects, cause: str) -> None:
     """Take from a core whose last changes did not become durable what no catalog has: who is alive, who waits.
 
-    A keeper whose registration was among these changes is not taken over; it registers again.
+    A keeper whose registration was among these changes is not taken over; it registers again. The clock is
+    the same, and keepers know it: tickets go on as they were, under numbers that were not given yet.
     """
+    state.signing = before.signing
     for keeper in before.keepers.values():
         mine = state.keepers.get(keeper.id)
         if mine is not None and mine.liveness is Liveness.UNSEEN and mine.incarnation == keeper.incarnation:

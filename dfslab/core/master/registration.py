@@ -52,7 +52,7 @@ def on_register(state: MasterState, event: Register, now: float, out: Effects) -
     cause = _note_registered(keeper, out)
     copies.abandon_for_keeper(state, keeper.id, now, out, reason=f"{keeper.id} started again")
     _believe_report(state, keeper, event.report, now, out, cause, was_known=was_known)
-    out.reply(event.request, Registered(keeper.incarnation, state.cluster))
+    out.reply(event.request, Registered(keeper.incarnation, state.cluster, state.signing.clock(now)))
     state.replan = True
 
 
@@ -178,7 +178,7 @@ def on_heartbeat(state: MasterState, event: Heartbeat, now: float, out: Effects)
     keeper.free_bytes = event.free_bytes
     _heard(state, keeper, now, out)
     out.note(Kind.HEARTBEAT, peer=keeper.id, incarnation=event.incarnation, free_bytes=event.free_bytes)
-    out.reply(event.request, None)
+    out.reply(event.request, state.signing.clock(now))
 
 
 def declare_the_dead(state: MasterState, now: float, out: Effects) -> None:

@@ -18,6 +18,7 @@ from dfslab.core.master.instructions import (
     Refuse,
     Reply,
 )
+from dfslab.core.master.signing import Signing
 from dfslab.core.model import Address, FileInfo, Version
 from dfslab.core.nodes import MASTER
 from dfslab.core.options import Options
@@ -160,7 +161,7 @@ class Effects:
 class MasterState:
     """Everything that the master knows. Only `Master.handle` changes it."""
 
-    def __init__(self, options: Options, policies: Policies, rng: random.Random, boot: str) -> None:
+    def __init__(self, options: Options, policies: Policies, rng: random.Random, boot: str, key: bytes) -> None:
         self.options = options
         self.policies = policies.fresh()
         self.rng = rng
@@ -168,6 +169,7 @@ class MasterState:
         self.cluster = ""
         self.restored = False  # from a backup, which may have forgotten files that keepers hold
         self.read_only: DfsError | None = None  # what to refuse with, while the catalog takes nothing
+        self.signing = Signing(key, boot)
         self.table = LookupTable()
         self.keepers: dict[str, Keeper] = {}
         self.uploads: dict[str, Upload] = {}

@@ -57,7 +57,8 @@ def on_begin_upload(state: MasterState, event: BeginUpload, now: float, out: Eff
         for_version=version_id,
         ack_replicas=event.ack_replicas,
     )
-    out.reply(event.request, Slot(version_id, keeper.id, keeper.data_address, None, cause))
+    ticket = state.signing.upload(version_id, event.size, keeper, now)
+    out.reply(event.request, Slot(version_id, keeper.id, keeper.data_address, None, cause, ticket))
 
 
 def _check_numbers(state: MasterState, event: BeginUpload) -> None:
