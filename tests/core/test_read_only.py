@@ -56,7 +56,7 @@ def test_files_are_found_heartbeats_are_heard_and_deaths_are_noticed() -> None:
 
     assert not [one for one in said if isinstance(one, AppendCatalog)]
     assert world.liveness("keeper-3") is Liveness.DEAD
-    assert world.master.locate("a.mp4").version == version
+    assert world.locate("a.mp4").version == version
     assert [info.name for info in world.master.files()] == ["a.mp4"]
 
 
@@ -107,7 +107,7 @@ def test_a_core_that_goes_back_to_its_catalog_knows_who_was_alive_and_lets_the_u
         "keeper-3": Liveness.DEAD,
     }
     assert not world.master.safe_mode
-    assert world.master.locate("a.mp4").version == version
+    assert world.locate("a.mp4").version == version
     assert [info.name for info in world.master.files()] == ["a.mp4"]
     world.master.validate()
 
