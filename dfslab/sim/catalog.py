@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from dfslab.core.errors import CatalogUnwritable
+from dfslab.core.errors import CatalogFull
 from dfslab.core.master.instructions import (
     CatalogRecord,
     ForgetReplica,
@@ -38,9 +38,9 @@ class Catalog:
         self.uploads: dict[str, PutUpload] = {}
 
     def append(self, records: Sequence[CatalogRecord]) -> None:
-        """Make records durable, or raise CatalogUnwritable."""
+        """Make records durable, or raise CatalogFull."""
         if self.is_full:
-            raise CatalogUnwritable(path="catalog", reason="the disk is full")
+            raise CatalogFull(path="catalog")
         for record in records:
             self._apply(record)
             self._on_record(record)

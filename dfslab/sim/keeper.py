@@ -10,6 +10,7 @@ from dfslab.core.blocks import CHECKSUM_BYTES, block_count
 from dfslab.core.errors import (
     BAD_REPLICA_ERRORS,
     BadReplica,
+    CatalogFull,
     ChecksumMismatch,
     DfsError,
     KeeperFenced,
@@ -302,6 +303,9 @@ class SimKeeper:
                 break
             except StaleIncarnation:
                 yield from self._handle(events.RegistrationLapsed(incarnation))
+            except CatalogFull as error:  # it is not recorded, and nothing will be: a later report must not find it
+                yield from self._handle(events.StoredAnswered(stored.version, keep=False, reason=str(error)))
+                raise
             except TRY_AGAIN:
                 self._around.count("step 4 repeated")
             pause_s = patience.next_pause(self._around.loop.now)
@@ -377,11 +381,8 @@ class SimKeeper:
                 yield from self._get(request, end)
             else:
                 yield from self._put(request, end)
-        except NotRecorded as error:
-            end.send(error)
         except DfsError as error:
-            if not end.broken:
-                end.send(error)
+            end.send(error)
         end.hang_up()
 
     def _get(self, get: Get, end: End) -> Process:
@@ -446,7 +447,7 @@ class SimKeeper:
             outcome = events.FetchFailed(order.copy_id, order.version.id, str(error), source_at_fault=not own_disk)
         try:
             yield from self._handle(outcome)
-        except NotRecorded:
+        except (NotRecorded, CatalogFull):
             self._around.count("unheard reports")
 
     def _report_bad(self, order: events.CopyOrdered, reason: str) -> Process:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dfslab.core.errors import CatalogUnwritable, DfsError
+from dfslab.core.errors import CatalogUnwritable, DfsError, MasterUnavailable
 from dfslab.core.master import Master, events
 from dfslab.core.master.instructions import (
     AppendCatalog,
@@ -84,18 +84,20 @@ class SimMaster:
         self._answers: dict[int, Answer] = {}
         self._last_request = NOBODY
         self._busy = False
-        self._load()
+        self._load(None)
         self._around.network.listen(self.life, self._serve)
         self.life.after(self._around.options.tick_s, self._tick)
 
-    def _load(self) -> None:
+    def _load(self, before: Master | None) -> None:
         self._boots += 1
         rng = random.Random(self._rng.getrandbits(64))
         self.core = Master(self._around.options, self._policies, rng, str(self._boots))
-        for instruction in self.core.start(self.catalog.image(), self._around.loop.now):
+        for instruction in self.core.start(self.catalog.image(), self._around.loop.now, before):
             self._carry_out(instruction)
 
     def _tick(self) -> None:
+        if self.core.is_read_only and not self.catalog.is_full:
+            self._enqueue(lambda request: events.WritesWork(), _nobody)
         self._enqueue(lambda request: events.Tick(), _nobody)
         self.life.after(self._around.options.tick_s, self._tick)
 
@@ -114,39 +116,47 @@ class SimMaster:
 
     def _handle_queue(self) -> None:
         """Let the core decide on all that has come; what it wants is done once its records are durable."""
-        batch, self._queue = self._queue, []
-        todo: list[Instruction] = []
-        for make, answer in batch:
+        queue, self._queue = self._queue, []
+        batch = []
+        for make, answer in queue:
             self._last_request += 1
             self._answers[self._last_request] = answer
-            event = make(self._last_request)
+            batch.append(make(self._last_request))
+        todo = self._decide(batch)
+        records = [record for one in todo if isinstance(one, AppendCatalog) for record in one.records]
+        if records:
+            self._busy = True
+            self.life.after(self._around.network.latency(), self._commit, batch, records, todo)
+        else:
+            self._carry_out_all(todo)
+
+    def _decide(self, batch: Sequence[events.Event]) -> list[Instruction]:
+        todo: list[Instruction] = []
+        for event in batch:
             wanted = self.core.handle(event, self._around.loop.now)
             self._around.count("core events")
             self._on_event(event, wanted)
             todo += wanted
-        records = [record for one in todo if isinstance(one, AppendCatalog) for record in one.records]
-        if records:
-            self._busy = True
-            self.life.after(self._around.network.latency(), self._commit, records, todo)
-        else:
-            self._carry_out_all(todo)
+        return todo
 
-    def _commit(self, records: list[CatalogRecord], todo: list[Instruction]) -> None:
+    def _commit(self, batch: Sequence[events.Event], records: list[CatalogRecord], todo: list[Instruction]) -> None:
+        """Make the records durable, or else have the core decide again, read-only, from what the catalog has."""
         try:
             self.catalog.append(records)
         except CatalogUnwritable as error:
             self._around.count("full catalog")
-            self._fail(todo, error)
-            return
+            self._send_back_those_who_waited(batch, todo)
+            self._load(before=self.core)
+            todo = self._decide([events.WritesFailed(error), *batch])
         self.life.after(self._around.network.latency(), self._carry_out_all, todo)
 
-    def _fail(self, todo: list[Instruction], error: DfsError) -> None:
-        """Nothing of this batch became durable: say so, and go back to what the catalog has."""
-        answers, self._answers = self._answers, {}
-        self._load()
-        for answer in answers.values():
-            answer(error)
-        self._go_on()
+    def _send_back_those_who_waited(self, batch: Sequence[events.Event], todo: Sequence[Instruction]) -> None:
+        """Have those ask again whose answers, to earlier requests, hung on what did not become durable."""
+        asked = [getattr(event, "request", NOBODY) for event in batch]
+        error = MasterUnavailable(address=MASTER, reason="it has gone back to its catalog")
+        for one in todo:
+            if isinstance(one, Reply | Refuse) and one.request not in asked:
+                self._answer(one.request, error)
 
     def _carry_out_all(self, todo: list[Instruction]) -> None:
         for instruction in todo:
