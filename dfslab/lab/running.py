@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import secrets
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +18,7 @@ from dfslab.core.trace import Kind, Tracer
 from dfslab.lab.launching import launcher_of
 from dfslab.lab.nodes import Nodes, NodeState
 from dfslab.lab.plan import Plan
+from dfslab.lab.temporary_root import TemporaryRoot
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.keeper_node import KeeperSettings
 from dfslab.runtime.network import Network
@@ -38,7 +37,7 @@ class Running:
     def __init__(self, plan: Plan) -> None:
         self.name = plan.name
         self._options, self.setup = plan.options, plan.setup
-        self._is_temporary = plan.root is None
+        self._temporary_root: TemporaryRoot | None = None
         self._closing = self._closed = False
         self._close_lock = threading.Lock()
         with contextlib.ExitStack() as undo:
@@ -84,12 +83,12 @@ class Running:
             self._clients_lock = threading.Lock()
             undo.pop_all()
 
-    @staticmethod
-    def _make_root(plan: Plan, undo: contextlib.ExitStack) -> Path:
+    def _make_root(self, plan: Plan, undo: contextlib.ExitStack) -> Path:
         if plan.root is None:
-            root = Path(tempfile.mkdtemp(prefix=f"dfslab-{plan.name}-")).resolve()
-            undo.callback(shutil.rmtree, root, ignore_errors=True)
-            return root
+            TemporaryRoot.sweep()
+            self._temporary_root = TemporaryRoot(plan.name)
+            undo.callback(self._temporary_root.remove)
+            return self._temporary_root.path
         try:
             plan.root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -171,8 +170,8 @@ class Running:
             self._nodes.close()
             self._launcher.close()
             self._recorder.close()
-            if self._is_temporary:
-                _remove(self.root)
+            if self._temporary_root is not None:
+                self._temporary_root.remove()
             self._closed = True
 
     def _abandon(self) -> None:
@@ -180,18 +179,11 @@ class Running:
         self._close_lock = threading.Lock()
         self._closing = self._closed = True
         self._launcher.abandon()
+        if self._temporary_root is not None:
+            self._temporary_root.abandon()
 
     def _running_keepers(self) -> list[str]:
         return [name for name, state in self._nodes.states().items() if state is NodeState.RUNNING]
-
-
-def _remove(root: Path) -> None:
-    """Remove a folder, also when a download that is just ending still writes into it."""
-    for _ in range(5):
-        shutil.rmtree(root, ignore_errors=True)
-        if not root.exists():
-            return
-    shutil.rmtree(root)
 
 
 def _check_catalog(root: Path) -> None:

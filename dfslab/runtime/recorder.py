@@ -13,6 +13,10 @@ from dfslab.core.saved import line_of
 from dfslab.core.trace import Kind, Trace, TraceEvent, Tracer
 
 
+def _nothing() -> None:
+    pass
+
+
 class Recorder:
     """A `Trace` behind a lock.
 
@@ -33,7 +37,7 @@ class Recorder:
         on_lost: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self._on_lost = on_lost
-        self._elsewhere: Callable[[], Iterable[TraceEvent]] = tuple
+        self._catch_up: Callable[[], None] = _nothing
         self._trace = Trace(capacity)
         self._changed = threading.Condition()
         # A line a write: whoever reads the file along, or after a crash, finds whole lines.
@@ -44,32 +48,23 @@ class Recorder:
 
     def add(self, event: TraceEvent) -> None:
         """Append an event and wake those who wait for a change."""
+        self._catch_up()
+        self.take_in((event,))
+
+    def take_in(self, events: Iterable[TraceEvent]) -> None:
+        """Append what another process has told."""
         with self._changed:
-            self._take_in()
-            self._append(event)
+            for event in events:
+                self._append(event)
 
     def _append(self, event: TraceEvent) -> None:
         self._trace.append(event)
         self._write(event)
         self._changed.notify_all()
 
-    def follow(self, elsewhere: Callable[[], Iterable[TraceEvent]]) -> None:
-        """Have what other processes tell taken in before anything is added or looked at.
-
-        `elsewhere` returns what has come since it was last asked. It is called under the recorder's lock
-        and must neither wait nor come back here.
-        """
-        with self._changed:
-            self._elsewhere = elsewhere
-
-    def catch_up(self) -> None:
-        """Take in what other processes have told since."""
-        with self._changed:
-            self._take_in()
-
-    def _take_in(self) -> None:
-        for event in self._elsewhere():
-            self._append(event)
+    def follow(self, catch_up: Callable[[], None]) -> None:
+        """Have `catch_up` called before anything is added or looked at, so that it takes in what was told by then."""
+        self._catch_up = catch_up
 
     def _write(self, event: TraceEvent) -> None:
         """Write a line; when the disk refuses it, go on in memory only, and say so there: a node must not die of it."""
@@ -88,20 +83,20 @@ class Recorder:
 
     def events(self) -> list[TraceEvent]:
         """Return the events so far, oldest first."""
+        self._catch_up()
         with self._changed:
-            self._take_in()
             return self._trace.events()
 
     def since(self, seen: int) -> tuple[int, list[TraceEvent]]:
         """Return how many events there have been, and those behind the first `seen`; see `Trace.since`."""
+        self._catch_up()
         with self._changed:
-            self._take_in()
             return self._trace.since(seen)
 
     def table(self, at: float | None = None) -> Table:
         """Return the lookup table as it is, or as it was `at` seconds after the start."""
+        self._catch_up()
         with self._changed:
-            self._take_in()
             return self._trace.table(at)
 
     def begin_s(self) -> float:

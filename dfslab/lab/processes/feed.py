@@ -119,7 +119,9 @@ class Ear:
 
 
 class Feed:
-    """The ears of a cluster, and the thread that listens when nobody looks at the trace.
+    """The ears of a cluster, and the one thread that listens with them.
+
+    Only that thread reads: an interrupt of the main thread, in the middle of anything, loses no event.
 
     Parameters
     ----------
@@ -131,33 +133,70 @@ class Feed:
 
     def __init__(self, recorder: Recorder, name: str) -> None:
         self._recorder = recorder
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._ears: list[Ear] = []
         self._early: list[TraceEvent] = []
+        self._asked = self._caught_up = 0
         self._is_open = True
         self._woken, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
-        recorder.follow(self._take)
         self._thread = threading.Thread(target=self._listen, name=f"{name}-feed", daemon=True)
         self._thread.start()
+        recorder.follow(self.catch_up)
 
     def add(self, ear: Ear) -> None:
         """Listen to one more process."""
-        with self._lock:
+        with self._changed:
             self._ears.append(ear)
-        self._look_again()
+            self._look_again()
 
     def remove(self, ear: Ear) -> None:
         """Take in what a process that has ended left in its pipes, and close them."""
-        self._recorder.catch_up()
-        with self._lock:
+        self.catch_up()
+        with self._changed:
             if ear in self._ears:
                 self._ears.remove(ear)
                 ear.close()
-        self._look_again()
+            self._look_again()
+
+    def catch_up(self) -> None:
+        """Return when all is in the trace that had been told before."""
+        with self._changed:
+            self._asked += 1
+            mine = self._asked
+            self._look_again()
+            self._changed.wait_for(lambda: self._caught_up >= mine or not self._is_open)
 
     def _look_again(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # it has been told already
-            os.write(self._wake, b"!")
+        if self._wake >= 0:
+            with contextlib.suppress(BlockingIOError):  # it has been told already
+                os.write(self._wake, b"!")
+
+    def _listen(self) -> None:
+        try:
+            while self._is_open:
+                self._wait()
+                with self._changed:
+                    asked = self._asked
+                    events = self._take()
+                self._recorder.take_in(events)
+                with self._changed:
+                    self._caught_up = asked
+                    self._changed.notify_all()
+        finally:
+            with self._changed:  # nobody may wait for a thread that is no more
+                self._is_open = False
+                self._changed.notify_all()
+
+    def _wait(self) -> None:
+        """Wait until something is told, or somebody asks."""
+        poll = select.poll()
+        poll.register(self._woken, select.POLLIN)
+        with self._changed:
+            for fd in [fd for ear in self._ears for fd in ear.fds()]:
+                poll.register(fd, select.POLLIN)
+            wait_s = 0.0 if self._early else QUIET_S if any(ear.is_waiting for ear in self._ears) else None
+        if any(fd == self._woken for fd, _ in poll.poll(None if wait_s is None else wait_s * 1e3)):
+            os.read(self._woken, 1024)
 
     def _take(self) -> list[TraceEvent]:
         """Return what has come, by time, no effect before its cause.
@@ -165,41 +204,35 @@ class Feed:
         A cause was written before its effect, but maybe to a pipe that was read a moment earlier. So every
         pipe is read a second time, and what is newer than all of the first time is kept for the next.
         """
-        with self._lock:
-            first = self._early + [event for ear in self._ears for event in ear.take()]
-            self._early = []
-            if not first:
-                return []
-            newest = max(event.time_s for event in first)
-            for event in [event for ear in self._ears for event in ear.take()]:
-                (first if event.time_s <= newest else self._early).append(event)
+        first = self._early + [event for ear in self._ears for event in ear.take()]
+        self._early = []
+        if not first:
+            return []
+        newest = max(event.time_s for event in first)
+        for event in [event for ear in self._ears for event in ear.take()]:
+            (first if event.time_s <= newest else self._early).append(event)
         return sorted(first, key=attrgetter("time_s"))
-
-    def _listen(self) -> None:
-        while self._is_open:
-            poll = select.poll()
-            poll.register(self._woken, select.POLLIN)
-            with self._lock:
-                for fd in [fd for ear in self._ears for fd in ear.fds()]:
-                    poll.register(fd, select.POLLIN)
-                wait_s = 0.0 if self._early else QUIET_S if any(ear.is_waiting for ear in self._ears) else None
-            if any(fd == self._woken for fd, _ in poll.poll(None if wait_s is None else wait_s * 1e3)):
-                os.read(self._woken, 1024)
-            self._recorder.catch_up()
 
     def close(self) -> None:
         """End the thread; every ear has been removed."""
-        self._is_open = False
-        self._look_again()
+        self._recorder.follow(lambda: None)
+        self.catch_up()
+        with self._changed:
+            self._is_open = False
+            self._look_again()
         self._thread.join()
-        self._recorder.catch_up()
-        self.abandon()
+        self._recorder.take_in(self._take())
+        self._close_pipes()
 
     def abandon(self) -> None:
-        """Close every pipe."""
+        """In a forked child, where that thread is not: close every pipe, and keep nobody waiting."""
+        self._is_open = False
+        self._recorder.follow(lambda: None)
         for ear in self._ears:
             ear.close()
-        self._ears = []
+        self._close_pipes()
+
+    def _close_pipes(self) -> None:
         for fd in (self._woken, self._wake):
             if fd >= 0:
                 os.close(fd)
