@@ -33,6 +33,11 @@ def _registered(event: TraceEvent) -> str:
     return f"{event.peer} is registered (incarnation {event.detail['incarnation']}, {event.detail['address']})"
 
 
+def _orphan(event: TraceEvent) -> str:
+    fate = "is kept" if event.detail.get("kept") else "is deleted after a grace"
+    return f"{event.peer} holds {event.detail['orphan']}, which the catalog does not know; it {fate}"
+
+
 _STORY: dict[Kind, Callable[[TraceEvent], str]] = {
     Kind.KEEPER_REGISTERED: _registered,
     Kind.MASTER_READ_ONLY: lambda e: str(e.detail["reason"]),
@@ -46,6 +51,7 @@ _STORY: dict[Kind, Callable[[TraceEvent], str]] = {
     Kind.COPY_DONE: _copied,
     Kind.COPY_FAILED: lambda e: f"copying {e.file_name} to {e.peer} came to nothing: {e.detail['reason']}",
     Kind.REPLICA_CORRUPT: lambda e: f"the copy of {e.file_name} on {e.peer} is bad: {e.detail['reason']}",
+    Kind.ORPHAN_FOUND: _orphan,
     Kind.DEGRADED: lambda e: f"{e.file_name} has {e.detail['live']} of {e.detail['wanted']} live copies",
     Kind.REPLICA_STORED: lambda e: f"stored {e.version} ({size_text(e.bytes)})",
     Kind.REPLICA_DROPPED: lambda e: f"dropped {e.version}",

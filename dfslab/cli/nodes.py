@@ -75,6 +75,7 @@ def _quiet(command: F) -> F:
 @_seconds("heartbeat-interval-s", "How often keepers shall speak.")
 @_seconds("heartbeat-timeout-s", "Silence after which a keeper is dead.")
 @_seconds("replication-interval-s", "How often the copies of every file are counted.")
+@_seconds("orphan-grace-s", "How long replicas stay that the catalog does not know.")
 @click.option(
     "--repair",
     type=click.Choice(["eager", "scan"]),

@@ -29,6 +29,11 @@ def columns(header: Sequence[str], rows: Sequence[Sequence[str]], right: Collect
         yield "  ".join(cells).rstrip()
 
 
+def plural(count: int, noun: str) -> str:
+    """Return "1 file", "2 files"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def rate(size: int, seconds: float) -> str:
     """Return a throughput in MB/s (10^6 bytes) as people write it."""
     mb_s = size / 1e6 / seconds if seconds > 0 else 0.0

@@ -562,6 +562,44 @@ class CatalogFull(CatalogUnwritable):
         )
 
 
+class NoCatalog(DfsError, FileNotFoundError):
+    """There is no catalog at that place; nothing was changed."""
+
+    status = Status.NOT_FOUND
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(
+            f"there is no catalog in {path}; nothing was changed: name a master's directory or a cluster's root",
+            path=path,
+        )
+
+
+class BackupUnusable(DfsError, ValueError):
+    """A backup of a catalog is not what was written; nothing was changed."""
+
+    status = Status.DATA_LOSS
+
+    def __init__(self, *, path: str, reason: str) -> None:
+        super().__init__(
+            f"{path} can't be restored ({reason}); nothing was changed: take an older backup", path=path, reason=reason
+        )
+
+
+class CatalogInTheWay(DfsError, FileExistsError):
+    """A good catalog is where a backup was to go; nothing was changed."""
+
+    status = Status.ALREADY_EXISTS
+
+    def __init__(self, *, path: str, commits: int, files: int) -> None:
+        super().__init__(
+            f"{path} is a good catalog (commit {commits}, files: {files}), so nothing was changed: "
+            "pass --force to set it aside",
+            path=path,
+            commits=commits,
+            files=files,
+        )
+
+
 class WaitTimedOut(DfsError, TimeoutError):
     """A wait gave up; it says what was still missing."""
 

@@ -67,7 +67,7 @@ def read_catalog(path: Path, *, marked: bool = True) -> Contents:
         mark = read_mark(path) if marked else None
         if mark is not None and not path.exists():
             raise BadRow(f"it is missing, though its commit {mark} was acknowledged")
-        with _opened(path) as db:
+        with opened(path) as db:
             contents = read_database(db)
         if marked:
             _check_mark(contents, mark)
@@ -89,7 +89,7 @@ def _check_mark(contents: Contents, mark: int | None) -> None:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a catalog so that nothing of it changes."""
     log = path.with_name(path.name + "-wal")
     with contextlib.ExitStack() as stack:
