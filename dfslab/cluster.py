@@ -35,6 +35,8 @@ def start(
     heartbeat_timeout_s: float = 3.0,
     replication_interval_s: float = 10.0,
     repair: str = "eager",
+    scrub_interval_s: float = 60.0,
+    scrub_rate_mb_s: float = 16.0,
     link: Link | None = None,
     isolation: str = "thread",
     placement: object = "balanced",
@@ -68,6 +70,9 @@ def start(
         Heartbeat period, silence after which a keeper is dead, period of the replication scan.
     repair : {"eager", "scan"}
         Repair at once after a commit and a death, or only by the periodic scan.
+    scrub_interval_s, scrub_rate_mb_s : float
+        How often each keeper reads all its replicas again to find damage, and how fast at most, in MB/s
+        (which `speed` does not change); `cluster.scrub_now` does it at once.
     link : dfslab.Link, optional
         Each keeper's emulated network card, such as `dfslab.Link(rate_mb_s=20, delay_ms=5)`; by default
         as fast as the machine. `cluster.set_link` changes it, also the master's and the client's.
@@ -124,6 +129,8 @@ def start(
             heartbeat_timeout_s=heartbeat_timeout_s,
             replication_interval_s=replication_interval_s,
             repair=repair,  # type: ignore[arg-type]  # checked by Options
+            scrub_interval_s=scrub_interval_s,
+            scrub_rate_mb_s=scrub_rate_mb_s,
         ).at_speed(speed),
         Policies.of(
             **{kind: loaded(kind, policy) for kind, policy in policies.items()},

@@ -83,6 +83,15 @@ def _quiet(command: F) -> F:
     show_default=True,
     help="Copy again at once after a death, or only when the copies are counted.",
 )
+@_seconds("scrub-interval-s", "How often keepers shall read everything again, to find damage.")
+@click.option(
+    "--scrub-rate-mb-s",
+    type=float,
+    metavar="MB/S",
+    default=DEFAULTS.scrub_rate_mb_s,
+    show_default=True,
+    help="How fast a keeper reads for that at most.",
+)
 @click.option(
     "--token-file",
     type=click.Path(path_type=Path),

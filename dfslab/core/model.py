@@ -70,6 +70,24 @@ class StoredReplica:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckedReplica:
+    """What reading a replica again has shown.
+
+    Attributes
+    ----------
+    version : str
+    bytes : int
+        Its size as it was stored.
+    problem : str
+        What is wrong with it; empty when it is as it was stored.
+    """
+
+    version: str
+    bytes: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Holder:
     """A live keeper that serves a replica, and where; `ticket` is the master's leave to read it there."""
 

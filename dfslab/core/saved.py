@@ -342,6 +342,10 @@ _DETAIL: Mapping[Kind, Mapping[str, _Check]] = {
     Kind.FILE_RENAMED: {"old": _TEXT},
     Kind.REPLICA_DROP_ORDERED: _REASON,
     Kind.REPLICA_CORRUPT: _REASON,
+    Kind.DAMAGE_FOUND: {**_REASON, "finder": _TEXT},
+    Kind.SCRUB_DONE: {"replicas": _COUNT, "bad": _COUNT},
+    Kind.DISK_FAILED: _REASON,
+    Kind.STRAYS_FOUND: {"names": _NAMES, "count": _COUNT},
     Kind.SCAN: {"short": _COUNT.or_none(), "surplus": _COUNT.or_none()},
     Kind.FAULT: {
         "action": _TEXT,

@@ -29,8 +29,9 @@ class DiskFaults(Conditions):
         """Damage a keeper's replica of a file behind its back; the cluster's seed says where.
 
         The keeper serves what is on its disk: the first who reads the place finds out, takes it from
-        another holder and tells the master. Damaged checksums ("checksum") are found when the keeper
-        is started again: readers check against those that the master has.
+        another holder and tells the master. What nobody reads, the keeper's own scrubber finds, within
+        `scrub_interval_s` or at `scrub_now`; damaged checksums ("checksum") too, which readers do not
+        need: they check against those that the master has.
 
         Parameters
         ----------

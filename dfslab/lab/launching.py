@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from dfslab.core.errors import InvalidOption
 from dfslab.core.model import Address
@@ -93,6 +93,9 @@ class Keeper(Node, Protocol):
 
     def beat_now(self) -> Future[None]:
         """Have it send a heartbeat at once."""
+
+    def scrub_now(self) -> Future[list[dict[str, Any]]]:
+        """Have it read every replica again; the future has `version`, `bytes` and `problem` of each."""
 
 
 class Launcher(Protocol):

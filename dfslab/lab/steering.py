@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dfslab.core.checks import check_count, check_flag, check_timeout
 from dfslab.core.errors import WaitTimedOut, WrongState
 from dfslab.core.history import Table
+from dfslab.core.model import CheckedReplica
 from dfslab.core.recovery import short_of_replicas
 from dfslab.lab.running import Running
 from dfslab.lab.waits import wait_until
@@ -15,6 +16,8 @@ from dfslab.runtime.gate import NodeDown
 if TYPE_CHECKING:
     import pandas as pd
 
+SCRUB_ROOM_S = 30.0
+"""How long a scrub may take beyond three times what its bytes take at its rate."""
 HEARTBEAT_ROOM_S = 5.0
 """How long a heartbeat may take beyond its own timeouts: it is held up by a pause only."""
 
@@ -58,6 +61,53 @@ class Steering(Running):
         from dfslab.views import tables
 
         return tables.planned_actions(self._client.scan(dry_run=dry_run))
+
+    def scrub_now(self, keeper: str | int, timeout_s: float | None = None) -> pd.DataFrame:
+        """Have a running keeper read all its replicas again at once, at its scrubber's rate; return what it found.
+
+        The keeper tells the master of each bad one, which is replaced from a good copy before it is deleted.
+
+        Parameters
+        ----------
+        keeper : str or int
+            Its name or its number.
+        timeout_s : float, optional
+            How long to wait at most, seconds; by default three times what its bytes take, and 30 s more.
+
+        Returns
+        -------
+        DataFrame
+            One row a replica: `keeper`, `file_name`, `version` (string), `size_bytes` (int64), `problem`
+            (string): what is wrong with it, empty for a good one.
+
+        Raises
+        ------
+        UnknownKeeper
+        NotReady
+            It is not registered with the master at the moment.
+        WrongState
+            It does not run, or was killed meanwhile.
+        WaitTimedOut
+        """
+        self._check_open()
+        name = self._nodes.name_of(keeper)
+        limit_s = self._usual_scrub_s(name) if timeout_s is None else check_timeout("timeout_s", timeout_s)
+        try:
+            checked = self._nodes.running(name, "read its replicas again").scrub_now().result(limit_s)
+        except NodeDown:
+            self._check_open()
+            raise WrongState(node=name, state="dead", advice="it was killed in the middle of its scrub") from None
+        except TimeoutError:
+            raise WaitTimedOut(waited_s=limit_s, missing=[f"{name} has not read all its replicas again"]) from None
+        from dfslab.views import tables
+
+        return tables.checked_replicas(name, [CheckedReplica(**one) for one in checked], self._recorder.table())
+
+    def _usual_scrub_s(self, keeper: str) -> float:
+        table = self._recorder.table()
+        held = [version for version, rows in table.replicas.items() if keeper in rows and version in table.files]
+        size = sum(table.files[version].size for version in held)
+        return SCRUB_ROOM_S + 3 * size / 1e6 / self._options.scrub_rate_mb_s
 
     def wait_for_replicas(self, name: str | None = None, count: int | None = None, timeout_s: float = 30.0) -> float:
         """Wait until a file, or every file, has `count` live copies; return the seconds it took.

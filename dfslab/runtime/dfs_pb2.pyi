@@ -301,16 +301,18 @@ class RenameReply(_message.Message):
     def __init__(self, file: _Optional[_Union[FileInfo, _Mapping]] = ...) -> None: ...
 
 class ReportBadReplicaRequest(_message.Message):
-    __slots__ = ("keeper", "version", "reason", "reporter")
+    __slots__ = ("keeper", "version", "reason", "reporter", "cause")
     KEEPER_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     REPORTER_FIELD_NUMBER: _ClassVar[int]
+    CAUSE_FIELD_NUMBER: _ClassVar[int]
     keeper: str
     version: str
     reason: str
     reporter: str
-    def __init__(self, keeper: _Optional[str] = ..., version: _Optional[str] = ..., reason: _Optional[str] = ..., reporter: _Optional[str] = ...) -> None: ...
+    cause: str
+    def __init__(self, keeper: _Optional[str] = ..., version: _Optional[str] = ..., reason: _Optional[str] = ..., reporter: _Optional[str] = ..., cause: _Optional[str] = ...) -> None: ...
 
 class ReportBadReplicaReply(_message.Message):
     __slots__ = ()

@@ -7,8 +7,9 @@ import secrets
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from dfslab.core.errors import (
     BadToken,
@@ -24,7 +25,7 @@ from dfslab.core.errors import (
 )
 from dfslab.core.keeper import Keeper, events, instructions
 from dfslab.core.keeper.keeper import TRY_AGAIN, Membership, insistence
-from dfslab.core.model import Address, Version
+from dfslab.core.model import Address, CheckedReplica, Version
 from dfslab.core.nodes import MASTER
 from dfslab.core.patience import Patience
 from dfslab.core.tickets import MasterClock
@@ -40,12 +41,14 @@ from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.identity import Identity, read_keeper_identity, write_keeper_identity
 from dfslab.runtime.network import Network
 from dfslab.runtime.rpc import RpcClient, RpcServer, answers
+from dfslab.runtime.scrubbing import Scrubbing
 from dfslab.runtime.serving import Serving
 from dfslab.runtime.storage import Storage, check_version
 from dfslab.runtime.wire import address_from, stored_to
 
 RPC_WORKERS = 8
 FETCHES = 4
+STRAYS_NAMED = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +103,8 @@ class KeeperNode(DataKeeperServicer):
         self._register_lock = threading.RLock()
         self._registrations = 0
         self._stop = threading.Event()
+        self._scrubs = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-scrub")
+        self._scrub_waiters: dict[str, Future[list[dict[str, Any]]]] = {}
         self._pool = ThreadPoolExecutor(FETCHES, thread_name_prefix=f"{self.name}-fetch")
         self._beats = ThreadPoolExecutor(1, thread_name_prefix=f"{self.name}-beat")
         self._storage = Storage(settings.directory, self.name, self.gate)
@@ -122,6 +127,8 @@ class KeeperNode(DataKeeperServicer):
         self._master = RpcClient(MasterTrackerStub, settings.master, settings.token, self._nic)
         self._data_client = DataClient(settings.token, settings.stall_timeout_s, self._nic, idle_per_address=1)
         self._fetching = self._make_fetching()
+        self._scrubbing = Scrubbing(self._storage, self._pause)
+        self._note_strays()
         self._thread = threading.Thread(target=self._beat, name=f"{self.name}-heartbeat", daemon=True)
 
     def _read_identity(self) -> Identity:
@@ -159,7 +166,7 @@ class KeeperNode(DataKeeperServicer):
             self._storage,
             self._data_client,
             self._clock.now,
-            lambda bad: self._report("ReportBadReplica", bad),
+            self._report_source,
             self._note_progress,
         )
 
@@ -208,6 +215,13 @@ class KeeperNode(DataKeeperServicer):
         """Short enough that a master which hears, but can't be heard, gets the next beat in time."""
         return max(self.settings.heartbeat_interval_s, self.settings.heartbeat_timeout_s / 2)
 
+    def _note_strays(self) -> None:
+        """Say once what lies among the replicas and is none of this keeper's: it is left alone."""
+        strays = self._storage.strays
+        if strays:
+            now, names = self._clock.now(), strays[:STRAYS_NAMED]
+            self._trace(self._tracer.event(Kind.STRAYS_FOUND, now, count=len(strays), names=names))
+
     def note_error(self, reason: str) -> None:
         """Put an error of this node's own in the trace; a dying node's are of no interest."""
         if not self.gate.is_cut:
@@ -248,6 +262,12 @@ class KeeperNode(DataKeeperServicer):
             case instructions.SendDropped(version, incarnation):
                 dropped = pb.ReplicaDroppedRequest(keeper=self.name, incarnation=incarnation, version=version)
                 self._report("ReplicaDropped", dropped)
+            case instructions.SendBad(version, reason, cause):
+                self._report_bad(version, reason, cause)
+            case instructions.Scrub():
+                self._scrubs.submit(self._scrub, instruction)
+            case instructions.ScrubPassDone(asked, checked):
+                self._tell_checked(asked, checked)
             case instructions.Stop(reason):
                 self.refused = reason
                 self._stop.set()
@@ -260,6 +280,49 @@ class KeeperNode(DataKeeperServicer):
         except ReplicaNotDeleted as error:
             return events.DeleteFailed(version, str(error), self._storage.remains(version))
         return events.ReplicaDeleted(version)
+
+    # -- scrubbing ----------------------------------------------------------------------------
+
+    def scrub_now(self) -> Future[list[dict[str, Any]]]:
+        """Have every replica read again at once.
+
+        Returns
+        -------
+        Future
+            Done when all were read: of each, `version`, `bytes` and `problem`, which is empty for a good one.
+            It ends in NodeDown when this node is killed before.
+
+        Raises
+        ------
+        NotReady
+            It is not registered with the master at the moment.
+        """
+        self.gate.check()
+        who, future = secrets.token_hex(4), Future[list[dict[str, Any]]]()
+        self._scrub_waiters[who] = future
+        try:
+            self._handle(events.ScrubNow(who))
+        except BaseException:
+            del self._scrub_waiters[who]
+            raise
+        return future
+
+    def _scrub(self, order: instructions.Scrub) -> None:
+        try:
+            self._handle(self._scrubbing.scrub(order))
+        except NodeDown:
+            return
+        except Exception as error:  # noqa: BLE001 - a pool would swallow it: it is traced
+            self.note_error(f"{type(error).__name__}: {error}")
+
+    def _pause(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise NodeDown("this node was killed")
+        self.gate.check()
+
+    def _tell_checked(self, asked: tuple[str, ...], checked: tuple[CheckedReplica, ...]) -> None:
+        for who in asked:
+            self._scrub_waiters.pop(who).set_result([asdict(one) for one in checked])
 
     # -- talking to the master ----------------------------------------------------------------
 
@@ -343,12 +406,26 @@ class KeeperNode(DataKeeperServicer):
         self,
         method: str,
         request: pb.CopyFailedRequest | pb.ReplicaDroppedRequest | pb.ReportBadReplicaRequest,
-    ) -> None:
-        """Tell the master something that it finds out by itself, later, if this gets lost."""
+    ) -> bool:
+        """Tell the master something once, and return whether it was heard; what gets lost, it finds out later."""
         try:
             self._master.call(method, request, self._rpc_timeout_s)
         except DfsError as error:
             self._note_unheard(method, error)
+            return False
+        return True
+
+    def _report_bad(self, version: str, reason: str, cause: str) -> None:
+        """Tell the master of a replica of this keeper's own that is bad."""
+        request = pb.ReportBadReplicaRequest(
+            keeper=self.name, version=version, reason=reason, reporter=self.name, cause=cause
+        )
+        if self._report("ReportBadReplica", request):
+            self._handle(events.BadHeard(version))
+
+    def _report_source(self, bad: pb.ReportBadReplicaRequest) -> None:
+        """Tell the master of another keeper's replica that was not what it should be."""
+        self._report("ReportBadReplica", bad)
 
     def _note_unheard(self, method: str, error: DfsError) -> None:
         self._trace(self._tracer.event(Kind.UNHEARD, self._clock.now(), peer=MASTER, call=method, reason=str(error)))
@@ -486,12 +563,20 @@ class KeeperNode(DataKeeperServicer):
             self._thread.join(timeout_s)
         self._pool.shutdown(wait=True)
         self._beats.shutdown(wait=True)
+        self._scrubs.shutdown(wait=True)
+        while self._scrub_waiters:
+            self._scrub_waiters.popitem()[1].set_exception(NodeDown("this node was killed"))
         self._storage.close()
 
 
 def _register_answered(reply: pb.RegisterReply) -> events.RegisterAnswered:
     return events.RegisterAnswered(
-        reply.incarnation, reply.heartbeat_interval_s, reply.heartbeat_timeout_s, _clock_of(reply)
+        reply.incarnation,
+        reply.heartbeat_interval_s,
+        reply.heartbeat_timeout_s,
+        _clock_of(reply),
+        reply.scrub_interval_s or None,
+        reply.scrub_rate_mb_s or None,
     )
 
 

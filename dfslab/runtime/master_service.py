@@ -82,6 +82,8 @@ class MasterService(MasterTrackerServicer):
             cluster=registered.cluster,
             master_time_s=registered.clock.time_s,
             master_boot=registered.clock.boot,
+            scrub_interval_s=options.scrub_interval_s,
+            scrub_rate_mb_s=options.scrub_rate_mb_s,
         )
 
     @answers
@@ -220,7 +222,9 @@ class MasterService(MasterTrackerServicer):
     def ReportBadReplica(self, request: pb.ReportBadReplicaRequest) -> pb.ReportBadReplicaReply:  # noqa: N802
         """Note a replica whose bytes fail their checksums."""
         self._node.ask(
-            lambda number: events.BadReplica(number, request.keeper, request.version, request.reason, request.reporter)
+            lambda number: events.BadReplica(
+                number, request.keeper, request.version, request.reason, request.reporter, request.cause
+            )
         )
         return pb.ReportBadReplicaReply()
 

@@ -10,7 +10,7 @@ from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import failpoints, frames
 from dfslab.runtime.gate import Gate
 from dfslab.runtime.paced import PacedSocket
-from dfslab.runtime.storage import Storage, check_version
+from dfslab.runtime.storage import OpenReplica, Storage, check_version
 
 SENDFILE_BYTES = 1024 * 1024
 MAX_BLOCK_SIZE = 1024 * 1024
@@ -51,19 +51,38 @@ class Serving:
     def _get(self, get: pb.Get, ticket: bytes, wire: PacedSocket, reply: Callable[[int], None]) -> None:
         check_version(get.version)
         self._handle(events.GetRequested(get.version, get.offset, get.length, ticket))
-        replica = self._storage.open(get.version)
+        replica = self._open(get.version)
         try:
             if get.offset + get.length > replica.size:
                 reason = f"it has {replica.size} bytes, {get.offset + get.length} were asked for"
                 raise BadReplica(keeper=self._name, version=get.version, reason=reason)
             wire.fit_buffers()
             reply(get.length)
-            offset, end = get.offset, get.offset + get.length
-            while offset < end:
-                self._gate.check()
-                offset += wire.send_file(replica.fd, offset, min(SENDFILE_BYTES, end - offset))
+            self._send(replica, get, wire)
         finally:
             replica.close()
+
+    def _open(self, version: str) -> OpenReplica:
+        try:
+            replica = self._storage.open(version)
+        except BadReplica as error:
+            self._handle(events.FoundBad(version, str(error.fields["reason"])))
+            raise
+        self._handle(events.ReplicaOpened(version, replica.size))
+        return replica
+
+    def _send(self, replica: OpenReplica, get: pb.Get, wire: PacedSocket) -> None:
+        """Send what was asked for; when the disk fails in its midst, the reader sees the end, and goes elsewhere."""
+        offset, end = get.offset, get.offset + get.length
+        try:
+            while offset < end:
+                self._gate.check()
+                failpoints.hit("keeper.serving")
+                offset += wire.send_file(replica.fd, offset, min(SENDFILE_BYTES, end - offset))
+        except OSError as error:
+            if problem := replica.problem(error):
+                self._handle(events.FoundBad(get.version, problem))
+            raise
 
     def _put(self, put: pb.Put, ticket: bytes, wire: PacedSocket, reply: Callable[[int], None]) -> None:
         check_version(put.version)

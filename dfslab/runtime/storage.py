@@ -52,6 +52,10 @@ def check_version(version: str) -> str:
     return version
 
 
+DISK_ERRORS = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA, errno.ENOMEDIUM})
+"""What a disk says when it can't read: none of these is a socket's."""
+
+
 def reason_of(error: OSError) -> str:
     """Return what a disk's error says, in words."""
     return "the disk is full" if error.errno == errno.ENOSPC else (error.strerror or str(error))
@@ -118,6 +122,13 @@ class OpenReplica:
 
     fd: int
     size: int
+
+    def problem(self, error: OSError) -> str:
+        """Return what is wrong with the replica after it could not be sent; an empty string when it is not at fault."""
+        if error.errno in DISK_ERRORS:
+            return f"it can't be read: {reason_of(error)}"
+        size = os.fstat(self.fd).st_size
+        return f"it became {size} bytes long while it was sent" if size < self.size else ""
 
     def close(self) -> None:
         """Close it."""

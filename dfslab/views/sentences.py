@@ -54,6 +54,18 @@ def _downloaded(event: TraceEvent, file_name: str) -> str:
     return f"{event.node} had {file_name}{_bytes(event)} from {count_text(holders, 'keeper')} in {took_s:.2f} s{rate}"
 
 
+def _scrubbed(event: TraceEvent, file_name: str) -> str:
+    checked, bad = event.detail.get("replicas", 0), event.detail.get("bad", 0)
+    found = f"found {count_text(bad, 'bad one')}" if bad else "found them as they were stored"
+    return f"{event.node} read {count_text(checked, 'replica')} again{_bytes(event)} and {found}"
+
+
+def _strays(event: TraceEvent, file_name: str) -> str:
+    names, count = event.detail.get("names", ()), event.detail.get("count", 0)
+    more = ", ..." if count > len(names) else ""
+    return f"{event.node} left alone what is not its own in its directory: {', '.join(names)}{more}"
+
+
 def _degraded(event: TraceEvent, file_name: str) -> str:
     live, wanted = event.detail.get("live", 0), event.detail.get("wanted", 0)
     return f"{file_name} had {live} of {wanted} live copies, and no keeper could take another"
@@ -104,6 +116,10 @@ _SENTENCES: Mapping[Kind, Callable[[TraceEvent, str], str]] = {
     Kind.REPLICA_DROP_ORDERED: lambda e, f: f"the master ordered {e.peer} to delete its copy ({e.detail['reason']})",
     Kind.REPLICA_FORGOTTEN: lambda e, f: f"the master took the copy of {f} on {e.peer} out of the lookup table",
     Kind.REPLICA_CORRUPT: lambda e, f: f"the copy of {f} on {e.peer} was found corrupt ({e.detail['reason']})",
+    Kind.DAMAGE_FOUND: lambda e, f: f"{e.node} found its copy of {f} damaged: {_because(e)}",
+    Kind.SCRUB_DONE: _scrubbed,
+    Kind.DISK_FAILED: lambda e, f: f"the disk of {e.node} failed: {_because(e)}",
+    Kind.STRAYS_FOUND: _strays,
     Kind.ORPHAN_FOUND: lambda e, f: f"{e.peer} reported a replica that the catalog does not know",
     Kind.DEGRADED: _degraded,
     Kind.SCAN: _scan,

@@ -16,6 +16,7 @@ import pandas as pd
 
 from dfslab.core.history import Table
 from dfslab.core.links import Link
+from dfslab.core.model import CheckedReplica
 from dfslab.core.trace import TraceEvent
 from dfslab.views.snapshot import (
     current_files,
@@ -104,6 +105,15 @@ PLANNED_ACTIONS = {
     "source": "string",
     "target": "string",
     "reason": "string",
+}
+
+
+CHECKED_REPLICAS = {
+    "keeper": "string",
+    "file_name": "string",
+    "version": "string",
+    "size_bytes": "int64",
+    "problem": "string",
 }
 
 
@@ -399,3 +409,29 @@ def planned_actions(actions: Iterable[PlannedAction]) -> pd.DataFrame:
         =========== ======= =========================================================================
     """
     return frame(PLANNED_ACTIONS, (tuple(getattr(action, name) for name in PLANNED_ACTIONS) for action in actions))
+
+
+def checked_replicas(keeper: str, checked: Iterable[CheckedReplica], table: Table) -> pd.DataFrame:
+    """Return what reading all of a keeper's replicas again has shown.
+
+    Parameters
+    ----------
+    keeper : str
+    checked : iterable of CheckedReplica
+    table : Table
+        Where the names of the files come from.
+
+    Returns
+    -------
+    DataFrame
+        ============ ======= ========================================================================
+        `keeper`     string
+        `file_name`  string  empty for a replica of what is deleted, or was never committed
+        `version`    string
+        `size_bytes` int64   as it was stored
+        `problem`    string  what is wrong with it; empty for a good one
+        ============ ======= ========================================================================
+    """
+    names = {version: file.file_name for version, file in table.files.items()}
+    rows = ((keeper, names.get(one.version, ""), one.version, one.bytes, one.problem) for one in checked)
+    return frame(CHECKED_REPLICAS, rows)

@@ -417,7 +417,7 @@ def test_a_drop_that_the_disk_refuses_is_not_confirmed_and_what_remains_is_repor
     todo = k.handle(DeleteFailed("v-old", "Input/output error", remains=True), 1.1)
 
     (note,) = [one.event for one in todo if isinstance(one, Note)]
-    assert (note.kind, note.version, note.cause) == (Kind.NODE_ERROR, "v-old", "master.1:9")
+    assert (note.kind, note.version, note.cause) == (Kind.DISK_FAILED, "v-old", "master.1:9")
     assert without_notes(todo) == []
     assert k.replicas() == (OLD,)
     assert k.handle(DropOrdered("v-old", 1, "master.1:20"), 11.0) == [DeleteReplica("v-old")]

@@ -30,6 +30,8 @@ class RegisterAnswered:
     heartbeat_interval_s: float | None = None
     heartbeat_timeout_s: float | None = None
     clock: MasterClock | None = None
+    scrub_interval_s: float | None = None
+    scrub_rate_mb_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,51 @@ class DeleteFailed:
     remains: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ReplicaOpened:
+    """A replica was opened for a reader, and its data are `size` bytes long."""
+
+    version: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBad:
+    """A replica could not be read, or became shorter, while it was sent to a reader."""
+
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadHeard:
+    """The master was told of a bad replica, and answered."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubNow:
+    """Somebody wants every replica read again at once; `who` is named at the end of it."""
+
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubDone:
+    """A replica was read again, and is as it was stored."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubFailed:
+    """A replica was read again, and is not what was stored, or can't be read."""
+
+    number: int
+    reason: str
+
+
 Event = (
     Tick
     | BeatNow
@@ -191,4 +238,10 @@ Event = (
     | DropOrdered
     | ReplicaDeleted
     | DeleteFailed
+    | ReplicaOpened
+    | FoundBad
+    | BadHeard
+    | ScrubNow
+    | ScrubDone
+    | ScrubFailed
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dfslab.core.keeper.events import CopyOrdered, ReplicaWritten
-from dfslab.core.model import StoredReplica
+from dfslab.core.model import CheckedReplica, StoredReplica
 from dfslab.core.trace import TraceEvent
 
 
@@ -65,6 +65,32 @@ class SendDropped:
 
 
 @dataclass(frozen=True, slots=True)
+class SendBad:
+    """Tell the master of a replica of this keeper's own that is bad; ends in BadHeard, or in nothing."""
+
+    version: str
+    reason: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scrub:
+    """Read a replica again, at `rate_mb_s` at most, quietly; ends in ScrubDone or ScrubFailed."""
+
+    number: int
+    stored: StoredReplica
+    rate_mb_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScrubPassDone:
+    """Tell those who asked for it what a pass over every replica has shown."""
+
+    asked: tuple[str, ...]
+    checked: tuple[CheckedReplica, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Stop this keeper: the master will not have it."""
 
@@ -79,5 +105,16 @@ class Note:
 
 
 Instruction = (
-    SendRegister | SendHeartbeat | SendStored | SendCopyFailed | Fetch | DeleteReplica | SendDropped | Stop | Note
+    SendRegister
+    | SendHeartbeat
+    | SendStored
+    | SendCopyFailed
+    | Fetch
+    | DeleteReplica
+    | SendDropped
+    | SendBad
+    | Scrub
+    | ScrubPassDone
+    | Stop
+    | Note
 )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from dfslab.core.errors import (
+    BadReplica,
     CatalogUnwritable,
     InvalidTransition,
     MasterUnavailable,
@@ -17,6 +18,7 @@ from dfslab.core.errors import (
 )
 from dfslab.core.keeper import events, instructions
 from dfslab.core.keeper.admission import Admission
+from dfslab.core.keeper.care import READER, Care
 from dfslab.core.keeper.instructions import Instruction
 from dfslab.core.model import StoredReplica
 from dfslab.core.nodes import MASTER
@@ -116,6 +118,7 @@ class Keeper:
         self._replicas = {stored.version: stored for stored in replicas}
         self._receiving: dict[str, str] = {}
         self._deleting: dict[str, tuple[StoredReplica | None, events.DropOrdered | None]] = {}
+        self._care = Care(self._tracer, self._replicas)
         self._last_contact = 0.0
         self._next_beat = 0.0
 
@@ -131,18 +134,18 @@ class Keeper:
             raise NoSuchReplica(keeper=self.keeper, version=version) from None
 
     def replicas(self) -> tuple[StoredReplica, ...]:
-        """Return every replica on the disk."""
-        return tuple(self._replicas.values())
+        """Return every replica on the disk, as it is reported: one that is known to be bad fits no version."""
+        return tuple(map(self._care.as_reported, self._replicas.values()))
 
     @property
     def next_wake_s(self) -> float:
         """When the next Tick is due."""
-        return self._next_beat
+        scrub = self._care.due_s()
+        return self._next_beat if scrub is None else min(self._next_beat, scrub)
 
     def _on_tick(self, event: events.Tick, now: float) -> list[Instruction]:
-        if now < self._next_beat:
-            return []
-        return self._speak(event.free_bytes, now)
+        spoken = self._speak(event.free_bytes, now) if now >= self._next_beat else []
+        return spoken + self._care.go_on(now)
 
     def _on_beat_now(self, event: events.BeatNow, now: float) -> list[Instruction]:
         return self._speak(event.free_bytes, now)
@@ -163,13 +166,15 @@ class Keeper:
         self._learn_time(event, now)
         self._last_contact = now
         self._next_beat = now + self._interval_s
+        if self.membership is Membership.MEMBER:
+            self._care.joined(event)
         return []
 
     def _on_heartbeat_answered(self, event: events.HeartbeatAnswered, now: float) -> list[Instruction]:
         self.membership = next_membership(self.membership, event)
         self._last_contact = now
         self._learn_time(event, now)
-        return []
+        return self._care.tell_again() if self.membership is Membership.MEMBER else []
 
     def _learn_time(self, event: events.RegisterAnswered | events.HeartbeatAnswered, now: float) -> None:
         if event.clock is not None:
@@ -186,6 +191,7 @@ class Keeper:
 
     def _register_anew(self, event: events.RegistrationLapsed | events.ReportGivenUp, now: float) -> list[Instruction]:
         before, self.membership = self.membership, next_membership(self.membership, event)
+        self._care.left()
         if before is not Membership.MEMBER:
             return []  # a registration is on its way, or with the next beat
         self._next_beat = now + self._interval_s
@@ -193,6 +199,7 @@ class Keeper:
 
     def _on_refused(self, event: events.RegistrationRefused, now: float) -> list[Instruction]:
         self.membership = next_membership(self.membership, event)
+        self._care.left()
         note = self._tracer.event(Kind.KEEPER_FENCED, now, reason=event.reason)
         return [instructions.Note(note), instructions.Stop(event.reason)]
 
@@ -233,6 +240,7 @@ class Keeper:
         stored = event.stored
         self._receiving.pop(stored.version, None)
         self._replicas[stored.version] = stored
+        self._care.came(stored.version, now)
         note = self._tracer.event(
             Kind.REPLICA_STORED,
             now,
@@ -277,6 +285,8 @@ class Keeper:
     def _on_source_ordered(self, event: events.SourceOrdered, now: float) -> list[Instruction]:
         self._check_incarnation(event.incarnation)
         self.holds(event.version)
+        if problem := self._care.problem(event.version):
+            raise BadReplica(keeper=self.keeper, version=event.version, reason=problem)
         return []
 
     def _on_fetch_failed(self, event: events.FetchFailed, now: float) -> list[Instruction]:
@@ -292,10 +302,12 @@ class Keeper:
     def _delete(self, version: str, order: events.DropOrdered | None) -> list[Instruction]:
         """Take a replica off the list and have it deleted: until that has ended, no other of the version comes."""
         self._deleting[version] = (self._replicas.pop(version, None), order)
+        self._care.leaves(version)
         return [instructions.DeleteReplica(version)]
 
     def _on_replica_deleted(self, event: events.ReplicaDeleted, now: float) -> list[Instruction]:
         stored, order = self._deleting.pop(event.version)
+        self._care.gone(event.version)
         if order is None:
             return []
         size = stored.size if stored else 0
@@ -307,9 +319,38 @@ class Keeper:
         stored, order = self._deleting.pop(event.version)
         if stored is not None and event.remains:
             self._replicas[event.version] = stored
+            self._care.stays(event.version, now)
+        else:
+            self._care.gone(event.version)
         cause = order.cause if order else ""
-        note = self._tracer.event(Kind.NODE_ERROR, now, version=event.version, cause=cause, reason=event.reason)
+        note = self._tracer.event(Kind.DISK_FAILED, now, version=event.version, cause=cause, reason=event.reason)
         return [instructions.Note(note)]
+
+    def _on_replica_opened(self, event: events.ReplicaOpened, now: float) -> list[Instruction]:
+        """Look at the length that a reader meets; blocks that are there may be good, and the reader checks them."""
+        stored = self._replicas.get(event.version)
+        if stored is None or stored.size == event.size:
+            return []
+        reason = f"its data are {event.size} bytes long, {stored.size} were stored"
+        return self._care.found_bad(event.version, reason, READER, now)
+
+    def _on_found_bad(self, event: events.FoundBad, now: float) -> list[Instruction]:
+        return self._care.found_bad(event.version, event.reason, READER, now)
+
+    def _on_bad_heard(self, event: events.BadHeard, now: float) -> list[Instruction]:
+        self._care.heard(event.version)
+        return []
+
+    def _on_scrub_now(self, event: events.ScrubNow, now: float) -> list[Instruction]:
+        if self.membership is not Membership.MEMBER:
+            raise NotReady(keeper=self.keeper)
+        return self._care.ask(event.who, now)
+
+    def _on_scrub_done(self, event: events.ScrubDone, now: float) -> list[Instruction]:
+        return self._care.done(event, now)
+
+    def _on_scrub_failed(self, event: events.ScrubFailed, now: float) -> list[Instruction]:
+        return self._care.failed(event, now)
 
 
 _HANDLERS: dict[type, Callable[[Keeper, Any, float], list[Instruction]]] = {
@@ -332,4 +373,10 @@ _HANDLERS: dict[type, Callable[[Keeper, Any, float], list[Instruction]]] = {
     events.DropOrdered: Keeper._on_drop_ordered,
     events.ReplicaDeleted: Keeper._on_replica_deleted,
     events.DeleteFailed: Keeper._on_delete_failed,
+    events.ReplicaOpened: Keeper._on_replica_opened,
+    events.FoundBad: Keeper._on_found_bad,
+    events.BadHeard: Keeper._on_bad_heard,
+    events.ScrubNow: Keeper._on_scrub_now,
+    events.ScrubDone: Keeper._on_scrub_done,
+    events.ScrubFailed: Keeper._on_scrub_failed,
 }

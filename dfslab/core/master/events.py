@@ -91,6 +91,7 @@ class BadReplica:
     version: str
     reason: str
     reporter: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

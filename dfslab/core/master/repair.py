@@ -160,10 +160,17 @@ def on_replica_dropped(state: MasterState, event: ReplicaDropped, now: float, ou
 
 
 def on_bad_replica(state: MasterState, event: BadReplica, now: float, out: Effects) -> None:
-    """Believe a reader that found bad bytes: the replica stops counting, so repair replaces it."""
+    """Believe whoever found bad bytes: the replica stops counting, so repair replaces it.
+
+    One that is to be dropped keeps the mark, should the drop be taken back.
+    """
     row = state.table.replica(event.version, event.keeper)
-    if row is not None and row.state is ReplicaState.VALID:
+    if row is not None and row.state is not ReplicaState.CORRUPT:
         version = state.table.versions[event.version]
-        cause = replicas.mark_corrupt(state, version, event.keeper, out, "", reason=f"{event.reporter}: {event.reason}")
-        reassess(state, version.id, now, cause)
+        if row.state is ReplicaState.VALID:
+            reason = f"{event.reporter}: {event.reason}"
+            cause = replicas.mark_corrupt(state, version, event.keeper, out, event.cause, reason=reason)
+            reassess(state, version.id, now, cause)
+        elif not row.bad:
+            replicas.remember_bad(state, version, row, out)
     out.reply(event.request, None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dfslab.core.lookup import Replica, ReplicaState
 from dfslab.core.master.instructions import (
     DropReplica,
@@ -61,6 +63,12 @@ def note_corrupt(state: MasterState, version: Version, keeper_id: str, out: Effe
     state.unconfirmed_drops.pop((version.id, keeper_id), None)
     state.replan = True
     return out.note(Kind.REPLICA_CORRUPT, version=version, peer=keeper_id, cause=cause, reason=reason)
+
+
+def remember_bad(state: MasterState, version: Version, row: Replica, out: Effects) -> None:
+    """Mark a replica that is to be dropped as bad: it may not count again if the drop is taken back."""
+    state.table.put_replica(version.id, replace(row, bad=True))
+    out.record(PutReplica(version.id, row.keeper, row.path, corrupt=True))
 
 
 def order_drop(state: MasterState, version: Version, keeper_id: str, out: Effects, cause: str, *, reason: str) -> None:

@@ -104,10 +104,10 @@ class Child:
         else:
             self._telling.answer(number, done)
 
-    def _finish(self, number: int, finished: Future[None]) -> None:
+    def _finish(self, number: int, finished: Future[Any]) -> None:
         error = finished.exception()
         if error is None:
-            self._telling.answer(number, None)
+            self._telling.answer(number, finished.result())
         else:
             self._telling.error(number, error, self._name)
 
@@ -149,6 +149,10 @@ class Child:
         """Send a heartbeat."""
         return self._keeper.beat_now()
 
+    def scrub(self) -> Future[list[dict[str, Any]]]:
+        """Read every replica again."""
+        return self._keeper.scrub_now()
+
     def fill_disk(self, full: bool) -> None:
         """Have the disk take nothing more, or take files again."""
         self._keeper.fill_disk(full=full)
@@ -180,7 +184,19 @@ class Child:
 
 _COMMANDS: dict[str, Callable[..., Any]] = {
     name: getattr(Child, name)
-    for name in ("keeper", "master", "start", "start_patiently", "beat", "fill_disk", "network", "arm", "disarm", "end")
+    for name in (
+        "keeper",
+        "master",
+        "start",
+        "start_patiently",
+        "beat",
+        "scrub",
+        "fill_disk",
+        "network",
+        "arm",
+        "disarm",
+        "end",
+    )
 }
 
 

@@ -104,6 +104,10 @@ class KeeperProcess(_InProcess):
         """Have it send a heartbeat at once."""
         return self._process.ask("beat")
 
+    def scrub_now(self) -> Future[list[dict[str, Any]]]:
+        """Have it read every replica again."""
+        return self._process.ask("scrub")
+
 
 class ProcessLauncher:
     """Makes processes, from one thread that lives as long as they do.

@@ -26,7 +26,7 @@ STEPS_KEPT = 2_000
 
 _serials = itertools.count()
 
-_QUIET = frozenset({Kind.CHUNK_FETCHED, Kind.PROGRESS, Kind.SCAN})
+_QUIET = frozenset({Kind.CHUNK_FETCHED, Kind.PROGRESS, Kind.SCAN, Kind.SCRUB_DONE})
 """Kinds that change nothing in the lookup table or among the nodes, as heartbeats do not either."""
 
 

@@ -32,7 +32,9 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = {
         Kind.COPY_FAILED,
         Kind.CHUNK_FAILED,
         Kind.DOWNLOAD_FAILED,
+        Kind.DAMAGE_FOUND,
         Kind.REPLICA_CORRUPT,
+        Kind.DISK_FAILED,
         Kind.DEGRADED,
         Kind.NODE_ERROR,
     ),
@@ -49,6 +51,7 @@ _KINDS: Mapping[str, tuple[Kind, ...]] = {
         Kind.FILE_RENAMED,
         Kind.REPLICA_DROP_ORDERED,
         Kind.ORPHAN_FOUND,
+        Kind.STRAYS_FOUND,
     ),
     YOURS: (Kind.FAULT,),
 }
