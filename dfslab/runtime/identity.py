@@ -6,11 +6,10 @@ remembers its own; and what is on a keeper's disk belongs to the cluster that pu
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from dfslab.runtime.storage import write_identity
+from dfslab.runtime.storage import read_values, write_identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +28,13 @@ def identity_path(directory: Path) -> Path:
 
 def read_keeper_identity(directory: Path) -> Identity:
     """Return what a keeper's directory says; raise ValueError or OSError when it says nothing of the kind."""
-    values = json.loads(identity_path(directory).read_text(encoding="utf-8"))
-    if not isinstance(values, dict):
-        raise ValueError("it is no JSON object")
+    values = read_values(identity_path(directory))
     keeper, cluster, incarnation = values.get("keeper"), values.get("cluster", ""), values.get("incarnation", 0)
-    if not isinstance(keeper, str) or not isinstance(cluster, str) or not isinstance(incarnation, int):
+    if not isinstance(keeper, str) or not isinstance(cluster, str) or type(incarnation) is not int:
         raise ValueError("its values are not a keeper's")
+    if not 0 <= incarnation < 1 << 63:
+        raise ValueError(f"nobody ever had incarnation {incarnation}")
+    cluster.encode()  # what UTF-8 does not know can't be sent to the master; a ValueError, too
     return Identity(keeper, cluster, incarnation)
 
 

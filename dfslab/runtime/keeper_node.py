@@ -25,7 +25,7 @@ from dfslab.core.errors import (
 )
 from dfslab.core.keeper import Keeper, events, instructions
 from dfslab.core.keeper.keeper import TRY_AGAIN, Membership, insistence
-from dfslab.core.model import Address, CheckedReplica, Version
+from dfslab.core.model import Address, CheckedReplica
 from dfslab.core.nodes import MASTER
 from dfslab.core.patience import Patience
 from dfslab.core.tickets import MasterClock
@@ -44,7 +44,7 @@ from dfslab.runtime.rpc import RpcClient, RpcServer, answers
 from dfslab.runtime.scrubbing import Scrubbing
 from dfslab.runtime.serving import Serving
 from dfslab.runtime.storage import Storage, check_version
-from dfslab.runtime.wire import address_from, stored_to
+from dfslab.runtime.wire import address_from, ordered_version_from, stored_to
 
 RPC_WORKERS = 8
 FETCHES = 4
@@ -476,13 +476,11 @@ class KeeperNode(DataKeeperServicer):
     @answers
     def FetchReplica(self, request: pb.FetchReplicaRequest) -> pb.FetchReplicaReply:  # noqa: N802
         """Start to fetch a version from another keeper."""
-        version = Version(
-            check_version(request.version), request.file_name, request.size, request.block_size, request.checksums, 0.0
-        )
+        check_version(request.version)
         self._handle(
             events.CopyOrdered(
                 request.copy_id,
-                version,
+                ordered_version_from(request),
                 request.source,
                 address_from(request.source_data_address),
                 request.incarnation,

@@ -18,7 +18,7 @@ from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.dfs_pb2_grpc import MasterTrackerServicer
 from dfslab.runtime.gate import Gate
 from dfslab.runtime.rpc import answers
-from dfslab.runtime.wire import address_from, address_to, file_info_to, stored_from
+from dfslab.runtime.wire import address_from, address_to, file_info_to, room_from, stored_from
 
 if TYPE_CHECKING:
     from dfslab.core.master import Master
@@ -67,7 +67,7 @@ class MasterService(MasterTrackerServicer):
                 address_from(request.address),
                 address_from(request.data_address),
                 request.directory,
-                request.free_bytes,
+                room_from(request.free_bytes),
                 tuple(map(stored_from, request.report)),
                 request.sequence,
                 request.cluster,
@@ -90,7 +90,7 @@ class MasterService(MasterTrackerServicer):
     def Heartbeat(self, request: pb.HeartbeatRequest) -> pb.HeartbeatReply:  # noqa: N802
         """Note a sign of life."""
         clock: MasterClock = self._node.ask(
-            lambda number: events.Heartbeat(number, request.keeper, request.incarnation, request.free_bytes)
+            lambda number: events.Heartbeat(number, request.keeper, request.incarnation, room_from(request.free_bytes))
         )
         return pb.HeartbeatReply(master_time_s=clock.time_s, master_boot=clock.boot)
 

@@ -11,9 +11,9 @@ from dfslab.runtime import failpoints, frames
 from dfslab.runtime.gate import Gate
 from dfslab.runtime.paced import PacedSocket
 from dfslab.runtime.storage import OpenReplica, Storage, check_version
+from dfslab.runtime.wire import MAX_BLOCK_SIZE
 
 SENDFILE_BYTES = 1024 * 1024
-MAX_BLOCK_SIZE = 1024 * 1024
 
 
 class Serving:

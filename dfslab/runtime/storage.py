@@ -15,9 +15,11 @@ import errno
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
@@ -43,6 +45,10 @@ from dfslab.runtime.shelf_directory import ShelfDirectory
 
 _CHECKSUMS_ROOM_BYTES = 1024
 """What a checksums file may hold besides one checksum a byte of the replica, the most there can be."""
+
+
+_IDENTITY_BYTES = 64 * 1024
+"""More than a file that says whose a directory is ever has."""
 
 
 def check_version(version: str) -> str:
@@ -107,11 +113,27 @@ def write_identity(path: Path, values: Mapping[str, str | int]) -> None:
     sync_directory(path.parent)
 
 
-def read_identity(path: Path, key: str) -> str:
-    """Return a value of such a file, or "something else" when the file is none."""
+def read_values(path: Path) -> dict[str, Any]:
+    """Return what such a file says; raise ValueError when it says nothing of the kind, OSError if it can't be read."""
+    # Without O_NONBLOCK, a pipe of that name would hold whoever opens it.
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is no regular file")
+        content = file.read(_IDENTITY_BYTES)
     try:
-        value = json.loads(path.read_text()).get(key)
-    except (ValueError, AttributeError, RecursionError):
+        values = json.loads(content)
+    except RecursionError:
+        raise ValueError("it is nested beyond reading") from None
+    if not isinstance(values, dict):
+        raise ValueError("it is no JSON object")
+    return values
+
+
+def read_identity(path: Path, key: str) -> str:
+    """Return a text of such a file, or "something else" when the file is none."""
+    try:
+        value = read_values(path).get(key)
+    except ValueError:
         value = None
     return value if isinstance(value, str) else "something else"
 
@@ -214,8 +236,8 @@ class Storage:
         """Return the room left on the disk."""
         if self.is_full:
             return 0
-        stat = os.statvfs(self.directory)
-        return stat.f_bavail * stat.f_frsize
+        disk = os.statvfs(self.directory)
+        return disk.f_bavail * disk.f_frsize
 
     def scan(self) -> Iterator[StoredReplica]:
         """Yield what is on the disk, by version; without good checksums, with a digest that fits no version."""

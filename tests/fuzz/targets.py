@@ -33,6 +33,7 @@ from dfslab.runtime import frames
 from dfslab.runtime.catalog import Catalog
 from dfslab.runtime.checksum import crc
 from dfslab.runtime.gate import Gate
+from dfslab.runtime.identity import read_keeper_identity
 from dfslab.runtime.storage import Storage, check_version, read_identity
 from dfslab.runtime.wire import error_from
 from tests.fuzz.oracles import is_a_name
@@ -123,6 +124,11 @@ def fuzz_identity(data: bytes) -> None:
         path = Path(folder) / "keeper.json"
         path.write_bytes(data)
         assert read_identity(path, "keeper")
+        try:
+            identity = read_keeper_identity(path.parent)
+        except ValueError:
+            return
+        assert pb.RegisterRequest(cluster=identity.cluster, incarnation=identity.incarnation).IsInitialized()
 
 
 RECORDS: tuple[CatalogRecord, ...] = (

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -92,7 +93,7 @@ class Control:
             "file_name": ["here"],
             "old_name": ["here"],
             "new_name": ["moved", "moved/again"],
-            "checksums": [bytes(4), bytes(4 * 4000)],
+            "checksums": [bytes(4), bytes(4 * 4000)],  # of 4,000 bytes in blocks of 65,536 bytes, and of 1
             "boot": ["b1", "b2"],
             "sequence": [0, 7],
             "path": ["/x"],
@@ -105,7 +106,7 @@ class Control:
             "report": [pb.StoredReplica(version=info.version, size=info.size, path="/x")],
             "source": ["keeper-1"],
             "target": ["keeper-2"],
-            "host": ["127.0.0.1", "localhost", "x" * 300, "a..b"],
+            "host": ["127.0.0.1", "127.0.0.1", "localhost", "x" * 300, "a..b"],
             "port": [Address.parse(cell(cluster, "keeper-2", "data_address")).port, 1],
             "hold_s": [0.0, -1.0, float("nan")],
             "exclude": ["keeper-1"],
@@ -168,10 +169,17 @@ def check_method(control: Control, client: RpcClient, method: MethodDescriptor) 
     assert heard["answered"], f"what was never taken shows nothing: {heard}"
 
 
-def test_real_clients_are_served_after_all_that(control: Control) -> None:
+def test_what_strangers_said_can_be_looked_at_saved_and_read_back(control: Control, tmp_path: Path) -> None:
+    """A number that no table can hold would hide everything else."""
     cluster = control.cluster
     for look in (cluster.keepers, cluster.lookup_table, cluster.events, cluster.transfers):
         assert len(look()) > 0
+    cluster.trace.to_jsonl(tmp_path / "trace.jsonl")
+    assert len(dfslab.replay(tmp_path / "trace.jsonl").events()) > 0
+
+
+def test_real_clients_are_served_after_all_that(control: Control) -> None:
+    cluster = control.cluster
     cluster.upload(b"after", name="after")
     got = cluster.download("after")
 
