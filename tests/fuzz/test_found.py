@@ -144,6 +144,15 @@ def test_a_keeper_at_an_address_where_nobody_can_be_is_not_registered(cluster: C
     assert "stranger" not in set(cluster.keepers().keeper)
 
 
+def test_a_boot_that_no_ticket_can_carry_is_not_registered(cluster: Cluster) -> None:
+    """By hand, after `Register` by reflection: each slot on such a keeper sent the master back to its catalog."""
+    here = pb.Address(host="127.0.0.1", port=1)
+    register = pb.RegisterRequest(keeper="talkative", boot="b" * 70_000, address=here, data_address=here)
+
+    with pytest.raises(InvalidOption, match="boot"):
+        call(MasterTrackerStub, cluster.address, cluster, "Register", register)
+
+
 def test_more_room_than_a_table_can_hold_is_the_most_it_can_hold(cluster: Cluster, tmp_path: Path) -> None:
     """`Register` by reflection: 2^64 - 1 free bytes made keepers() fail, and a saved trace unreadable."""
     here = pb.Address(host="127.0.0.1", port=1)

@@ -94,7 +94,7 @@ class Control:
             "old_name": ["here"],
             "new_name": ["moved", "moved/again"],
             "checksums": [bytes(4), bytes(4 * 4000)],  # of 4,000 bytes in blocks of 65,536 bytes, and of 1
-            "boot": ["b1", "b2"],
+            "boot": ["b1", "b2", "b" * 70_000],
             "sequence": [0, 7],
             "path": ["/x"],
             "free_bytes": [10**9],

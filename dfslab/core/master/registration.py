@@ -27,6 +27,7 @@ from dfslab.core.trace import Kind
 
 _MAX_SUPERSEDED = 64
 _MAX_INCARNATION = 1 << 53
+_MAX_BOOT = 64
 
 
 def on_register(state: MasterState, event: Register, now: float, out: Effects) -> None:
@@ -60,6 +61,8 @@ def _check_claims(state: MasterState, event: Register) -> None:
     """Refuse a keeper of another cluster: what this catalog does not know of its disk, the other one does."""
     if event.cluster and state.cluster and event.cluster != state.cluster:
         raise WrongCluster(keeper=event.keeper, theirs=event.cluster, ours=state.cluster)
+    if len(event.boot) > _MAX_BOOT:
+        raise InvalidOption(option="boot", value=event.boot[:80], reason="tickets carry it, so it must be short")
     if not 0 <= event.incarnation < _MAX_INCARNATION:
         raise InvalidOption(option="incarnation", value=str(event.incarnation), reason="nobody registers that often")
 
