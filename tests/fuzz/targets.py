@@ -21,6 +21,7 @@ from dfslab.core.errors import (
     DfsError,
     InvalidName,
     ProtocolError,
+    TicketRefused,
     TraceUnreadable,
 )
 from dfslab.core.keeper.shelf import UNKNOWN_DIGEST
@@ -28,6 +29,7 @@ from dfslab.core.master.instructions import CatalogRecord, PutKeeper, PutReplica
 from dfslab.core.model import Address, Version
 from dfslab.core.names import check_name
 from dfslab.core.saved import read_trace
+from dfslab.core.tickets import TicketKey
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
 from dfslab.runtime.catalog import Catalog
@@ -87,6 +89,13 @@ def fuzz_errors(data: bytes) -> None:
     error = error_from(message, "keeper-1")
     assert isinstance(error, DfsError)
     str(error)
+
+
+def fuzz_tickets(data: bytes) -> None:
+    """A ticket that the master has not signed."""
+    with contextlib.suppress(TicketRefused):
+        TicketKey(b"the cluster's token").read(data, "keeper-1")
+        raise AssertionError("a ticket was believed that nobody signed")
 
 
 def fuzz_traces(data: bytes) -> None:
@@ -192,6 +201,7 @@ TARGETS: dict[str, Target] = {
     "names": fuzz_names,
     "words": fuzz_words,
     "errors": fuzz_errors,
+    "tickets": fuzz_tickets,
     "traces": fuzz_traces,
     "checksums": fuzz_checksums,
     "identity": fuzz_identity,
