@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -74,6 +75,12 @@ class Case:
     def finally_(self, undo: Callable[[], object]) -> None:
         """Have something done at the end, whatever happens; what was begun last ends first."""
         self._undo.callback(undo)
+
+    def process(self, command: Sequence[str | Path], **options: Any) -> subprocess.Popen[bytes]:
+        """Start a program that ends with the case at the latest; `options` are those of Popen."""
+        started = self._undo.enter_context(subprocess.Popen(command, **options))
+        self._undo.callback(started.kill)
+        return started
 
     def judge(self) -> None:
         """Fail unless a fault struck and the oracle is content; then nothing of the case is left but its folder."""

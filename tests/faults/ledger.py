@@ -106,6 +106,10 @@ class Ledger:
         """Note what became of it."""
         self._changes.end(change, outcome)
 
+    def acknowledged(self) -> int:
+        """Return how many uploads and deletions were acknowledged so far."""
+        return self._changes.acknowledged()
+
     def delete(self, name: str) -> None:
         """Delete a file; errors are noted and raised."""
         change = self._changes.begin(name, GONE)
