@@ -136,7 +136,7 @@ def test_a_master_whose_disk_is_full_says_so_and_goes_on_reading(case: Case) -> 
     case.strike("changes refused", 2)
 
     disk.free()
-    files.upload("another", 50 * KB)
+    until("the master to take changes again", lambda: not refused_upload(files, case))
     files.delete("clip")
 
 

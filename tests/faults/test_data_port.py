@@ -16,7 +16,7 @@ import dfslab
 from dfslab.core.errors import PortTaken
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
-from tests.cluster.by_hand import answer, granted, to_write
+from tests.cluster.by_hand import ask, connected, granted, proven, to_write
 from tests.faults.case import QUICK, Case
 from tests.faults.ledger import Ledger
 from tests.faults.plugin import row
@@ -85,7 +85,8 @@ def test_an_upload_of_impossible_size_is_refused_before_a_byte_is_allocated(case
     for keeper in (1, 2, 3):
         put = pb.Put(version="v9-0123456789", size=size, block_size=65536)
         ticket = to_write(files.cluster, granted(files.cluster, "clip", keeper), put.version, size)
-        reply = answer(files.cluster, pb.DataRequest(ticket=ticket, put=put), keeper)
+        with connected(files.cluster, keeper) as sock:
+            reply = ask(sock, proven(files.cluster, pb.DataRequest(ticket=ticket, put=put)))
         assert reply.error.name in ("ProtocolError", "StorageFailed")
         case.strike("impossible sizes")
 
