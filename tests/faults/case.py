@@ -21,10 +21,10 @@ from tests.faults.waiting import until_none
 QUICK: dict[str, Any] = {
     "speed": 20.0,
     "heartbeat_interval_s": 5.0,
-    "heartbeat_timeout_s": 25.0,
+    "heartbeat_timeout_s": 40.0,
     "replication_interval_s": 15.0,
 }
-"""Heartbeats every 0.25 s, death after 1.25 s, a scan every 0.75 s, orphans collected after 3 s."""
+"""Heartbeats every 0.25 s, death after 2 s, a scan every 0.75 s, orphans collected after 3 s."""
 LEFTOVER_LIMIT_S = 10.0
 
 _names = itertools.count(1)
