@@ -7,7 +7,7 @@ import sys
 import threading
 from types import TracebackType
 
-from dfslab.core.checks import check_positive
+from dfslab.core.checks import check_flag, check_positive
 from dfslab.core.links import Link
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
@@ -47,6 +47,7 @@ def start(
     seed: int | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
+    tls: bool = False,
 ) -> Cluster:
     """Start a master tracker and `n` data keepers, and return when all of them are registered.
 
@@ -90,6 +91,10 @@ def start(
         Makes the master's choices (placement, ids) repeatable.
     host, port : str, int
         Where the servers listen; port 0 takes any free one for the master. Keepers take free ones.
+    tls : bool
+        Encrypt everything, control and data, and have every node show a certificate of the cluster's own
+        authority, made for this start; `cluster.ca_file` is what a client elsewhere needs. Transfers take
+        more of the processor (docs/security.md).
 
     Returns
     -------
@@ -142,6 +147,7 @@ def start(
         speed,
         check_link("link", link),
         check_isolation(isolation, sys.platform),
+        check_flag("tls", tls),
         names_of(policies) if isolation == "process" else {},
     )
     with _running_lock:

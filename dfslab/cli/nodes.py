@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from dfslab.runtime import failpoints
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.keeper_node import KeeperNode, KeeperSettings
 from dfslab.runtime.master_node import MasterNode, MasterSettings
+from dfslab.runtime.tls import Authority, NodeTls
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEFAULTS = Options()
@@ -50,6 +52,15 @@ def _host(command: F) -> F:
 
 def _quiet(command: F) -> F:
     return click.option("--quiet", is_flag=True, help="Say only where it serves, and errors.")(command)
+
+
+def _tls(command: F) -> F:
+    text = "Encrypt, with the cluster's authority in this folder: ca.pem and ca-key.pem, made if missing."
+    return click.option("--tls", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help=text)(command)
+
+
+def _node_tls(folder: Path | None, name: str, *hosts: str) -> NodeTls | None:
+    return None if folder is None else Authority.of(folder).node(name, [socket.gethostname(), *hosts])
 
 
 @click.command()
@@ -98,12 +109,15 @@ def _quiet(command: F) -> F:
     metavar="FILE",
     help="The cluster's token, drawn at random if the file is missing. By default DFSLAB_TOKEN, or else DIR/token.",
 )
+@_tls
 @_quiet
-def master(root: Path, host: str, port: int, token_file: Path | None, quiet: bool, **options: Any) -> None:
+def master(
+    root: Path, host: str, port: int, token_file: Path | None, tls: Path | None, quiet: bool, **options: Any
+) -> None:
     """Run the master tracker until Ctrl-C or SIGTERM.
 
-    Whoever has the token can read and change every file. Traffic is not encrypted: listen beyond
-    127.0.0.1 in networks that you trust.
+    Whoever has the token can read and change every file. Without --tls traffic is not encrypted: listen
+    beyond 127.0.0.1 in networks that you trust.
 
     \b
     Examples:
@@ -122,6 +136,7 @@ def master(root: Path, host: str, port: int, token_file: Path | None, quiet: boo
         policies=Policies.of(heartbeat_timeout_s=checked.heartbeat_timeout_s),
         host=host,
         port=port,
+        tls=_node_tls(tls, MasterNode.name, host),
     )
     with _journal(MasterNode.name, root, quiet) as (log, journal):
         node = MasterNode(settings, Clock(), journal.add)
@@ -142,6 +157,7 @@ def master(root: Path, host: str, port: int, token_file: Path | None, quiet: boo
 @_port("data-port", 0, "For the bytes of files; 0 for any free one.")
 @_seconds("heartbeat-interval-s", "Until the master says otherwise: how often to try to register.")
 @_seconds("heartbeat-timeout-s", "Until the master says otherwise: how long to take files without hearing of it.")
+@_tls
 @_quiet
 def keeper(
     name: str,
@@ -154,6 +170,7 @@ def keeper(
     data_port: int,
     heartbeat_interval_s: float,
     heartbeat_timeout_s: float,
+    tls: Path | None,
     quiet: bool,
 ) -> None:
     """Run a data keeper until Ctrl-C or SIGTERM.
@@ -183,6 +200,7 @@ def keeper(
         data_port=data_port,
         heartbeat_interval_s=heartbeat_interval_s,
         heartbeat_timeout_s=heartbeat_timeout_s,
+        tls=_node_tls(tls, name, host, advertise),
     )
     root.mkdir(parents=True, exist_ok=True)
     with _journal(name, root, quiet) as (log, journal):

@@ -69,6 +69,14 @@ def with_client(command: Callable[Concatenate[Client, P], None]) -> Callable[...
     @master_option
     @token_option
     @click.option(
+        "--ca",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        envvar="DFSLAB_CA",
+        show_envvar=True,
+        help="For a cluster with --tls: its ca.pem.",
+    )
+    @click.option(
         "--patience-s",
         type=click.FloatRange(min=0.0),
         metavar="SECONDS",
@@ -78,9 +86,15 @@ def with_client(command: Callable[Concatenate[Client, P], None]) -> Callable[...
     )
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        master, token_file, patience_s = (kwargs.pop(name) for name in ("master", "token_file", "patience_s"))
+        options = ("master", "token_file", "ca", "patience_s")
+        master, token_file, ca, patience_s = (kwargs.pop(name) for name in options)
         ends_on_sigterm()
-        with Client(master, token=given_token(token_file), patience_s=patience_s) as client:  # type: ignore[arg-type]
+        with Client(
+            master,  # type: ignore[arg-type]
+            token=given_token(token_file),  # type: ignore[arg-type]
+            ca=ca,  # type: ignore[arg-type]
+            patience_s=patience_s,  # type: ignore[arg-type]
+        ) as client:
             command(client, *args, **kwargs)
 
     return run

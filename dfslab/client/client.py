@@ -27,6 +27,7 @@ from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.data_client import DataClient
 from dfslab.runtime.network import Network
+from dfslab.runtime.tls import check_ca
 from dfslab.runtime.wire import address_from, file_info_from
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Client:
         `host:port` of the master tracker.
     token : str
         The cluster's token.
+    ca : path or bytes, optional
+        For a cluster with TLS: its authority's certificate, or the file with it (`cluster.ca_file`).
     name : str
         How the trace calls this client.
     patience_s : float
@@ -73,6 +76,7 @@ class Client:
         master_address: str | Address,
         *,
         token: str,
+        ca: str | os.PathLike[str] | bytes | None = None,
         name: str = CLIENT,
         patience_s: float = 5.0,
         stall_timeout_s: float = 5.0,
@@ -88,8 +92,9 @@ class Client:
         self._tracer = Tracer(name, secrets.token_hex(3))
         self._trace = trace
         nic = (network or Network()).nic(name)
-        self._master = MasterLink(_address(master_address), token, patience_s, nic)
-        self._data = DataClient(token, stall_timeout_s, nic)
+        pem = check_ca(ca)
+        self._master = MasterLink(_address(master_address), token, patience_s, nic, pem)
+        self._data = DataClient(token, stall_timeout_s, nic, ca=pem)
 
     @property
     def address(self) -> str:

@@ -28,9 +28,9 @@ class MasterLink:
         The client's network card.
     """
 
-    def __init__(self, address: Address, token: str, patience_s: float, nic: Nic) -> None:
+    def __init__(self, address: Address, token: str, patience_s: float, nic: Nic, ca: bytes | None = None) -> None:
         self.address, self.patience_s = address, patience_s
-        self._rpc = RpcClient(MasterTrackerStub, address, token, nic)
+        self._rpc = RpcClient(MasterTrackerStub, address, token, nic, ca=ca)
         self.closed = False
 
     def once(self, method: str, request: Any, *, changes: bool, timeout_s: float = CALL_TIMEOUT_S) -> Any:

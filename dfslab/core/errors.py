@@ -299,6 +299,34 @@ class TicketRefused(DfsError, PermissionError):
         )
 
 
+class TlsFailed(DfsError, ConnectionError):
+    """No secure connection came about, so nothing was sent: another authority, or TLS at one end only."""
+
+    status = Status.UNAVAILABLE
+
+    def __init__(self, *, address: str, reason: str) -> None:
+        super().__init__(
+            f"no secure connection to {address}: {reason}; nothing was sent: pass ca= the cluster's own "
+            "(cluster.ca_file), and none for a cluster without TLS",
+            address=address,
+            reason=reason,
+        )
+
+
+class LimitReached(DfsError, ConnectionError):
+    """A node has as much of something as it takes; nothing was changed."""
+
+    status = Status.RESOURCE_EXHAUSTED
+
+    def __init__(self, *, node: str, what: str, limit: int) -> None:
+        super().__init__(
+            f"{node} takes no more than {limit} {what}; nothing was changed: try again in a while, or ask for less",
+            node=node,
+            what=what,
+            limit=limit,
+        )
+
+
 class ClusterClosed(DfsError, ConnectionError):
     """The cluster was closed before this call; nothing was done."""
 

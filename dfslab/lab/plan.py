@@ -34,6 +34,7 @@ class Plan:
     speed: float = 1.0
     link: Link = field(default_factory=Link)
     isolation: str = "thread"
+    tls: bool = False
     policy_names: Mapping[str, str] = field(default_factory=dict)
 
     @property

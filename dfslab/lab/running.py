@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dfslab.client import Client
 from dfslab.core.errors import CatalogDamaged, ClusterClosed, InvalidOption, WrongDirectory
 from dfslab.core.model import Address
-from dfslab.core.nodes import CLIENT, LAB, keeper_name
+from dfslab.core.nodes import CLIENT, LAB, MASTER, keeper_name
 from dfslab.core.trace import Kind, Tracer
 from dfslab.lab.launching import launcher_of
 from dfslab.lab.nodes import Nodes, NodeState
@@ -27,6 +27,7 @@ from dfslab.runtime.storage import read_identity, write_identity
 
 if TYPE_CHECKING:
     from dfslab.runtime.master_node import MasterSettings
+    from dfslab.runtime.tls import Authority, NodeTls
 
 MIN_TOKEN_LENGTH = 32
 
@@ -43,6 +44,7 @@ class Running:
         with contextlib.ExitStack() as undo:
             self.root = self._make_root(plan, undo)
             self.token = _token_of(self.root)
+            self._authority = self._make_authority(plan)
             _check_catalog(self.root)
             self._clock = Clock()
             _keep_earlier_trace(self.root)
@@ -95,6 +97,30 @@ class Running:
             raise InvalidOption(option="root", value=repr(str(plan.root)), reason=str(error)) from None
         return plan.root.resolve()
 
+    def _make_authority(self, plan: Plan) -> Authority | None:
+        """Return a new authority for a cluster with TLS; its key stays in this process."""
+        if not plan.tls:
+            return None
+        from dfslab.runtime.tls import CA_FILE, Authority  # with the first cluster that wants it
+
+        authority = Authority()
+        self._ca_file = self.root / CA_FILE
+        self._ca_file.write_bytes(authority.ca)
+        return authority
+
+    def _tls_of(self, node: str, plan: Plan) -> NodeTls | None:
+        return None if self._authority is None else self._authority.node(node, [plan.host])
+
+    @property
+    def ca(self) -> bytes | None:
+        """The authority by which a client of a cluster with TLS knows its nodes, in PEM; None without TLS."""
+        return None if self._authority is None else self._authority.ca
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The file with `ca`, for `dfslab.Client(..., ca=)` in another process; None without TLS."""
+        return None if self._authority is None else self._ca_file
+
     def _master_settings(self, plan: Plan) -> MasterSettings:
         from dfslab.runtime.master_node import MasterSettings  # with the first start, not with `import dfslab`
 
@@ -106,6 +132,7 @@ class Running:
             host=plan.host,
             port=plan.port,
             seed=plan.seed,
+            tls=self._tls_of(MASTER, plan),
         )
 
     def _keeper_settings(self, plan: Plan) -> Callable[[int, Address], KeeperSettings]:
@@ -118,12 +145,14 @@ class Running:
             heartbeat_interval_s=plan.options.heartbeat_interval_s,
             heartbeat_timeout_s=plan.options.heartbeat_timeout_s,
             stall_timeout_s=plan.options.stall_timeout_s,
+            tls=self._tls_of(keeper_name(number), plan),
         )
 
     def _make_client(self, name: str) -> Client:
         return Client(
             self._nodes.master_address,
             token=self.token,
+            ca=self.ca,
             name=name,
             chunk_scheduler=self._scheduler,
             stall_timeout_s=self._options.stall_timeout_s,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hmac
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from dfslab.core.errors import (
     KeeperUnreachable,
     ProtocolError,
     SourceUnreadable,
+    TlsFailed,
 )
 from dfslab.core.keeper.keeper import REPORT_PATIENCE_S
 from dfslab.core.model import Address
@@ -28,6 +30,8 @@ from dfslab.runtime.checksum import block_crcs
 from dfslab.runtime.gate import NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
+from dfslab.runtime.sockets import shut
+from dfslab.runtime.tls import client_context
 from dfslab.runtime.wire import error_from, operation_bytes
 
 CONNECT_TIMEOUT_S = 2.0
@@ -37,24 +41,37 @@ STRANGER = "who answers there does not prove to know the cluster's token"
 class Connection:
     """One connection to a keeper's data port, once it was opened."""
 
-    def __init__(self, keeper: str, address: Address, stall_timeout_s: float, nic: Nic) -> None:
-        self.keeper, self.address = keeper, address
+    def __init__(
+        self, keeper: str, address: Address, stall_timeout_s: float, nic: Nic, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.keeper, self.address, self._tls = keeper, address, tls
         self._stall_timeout_s, self._nic = stall_timeout_s, nic
         self._wire: PacedSocket | None = None
         self._aborted = False
         self._expected_proof = b""
 
     def open(self) -> None:
-        """Connect; raise an OSError when nobody answers."""
+        """Connect; raise an OSError when nobody answers, TlsFailed when it is not who it should be."""
         self._nic.connect(self.keeper, CONNECT_TIMEOUT_S, self._is_aborted)
         sock = socket.create_connection((self.address.host, self.address.port), timeout=CONNECT_TIMEOUT_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._tls is not None:
+            sock = self._secured(sock, self._tls)
         sock.settimeout(self._stall_timeout_s)
         self._wire = PacedSocket(sock, self._nic, self.keeper, self._stall_timeout_s)
         self._wire.given_up = self._is_aborted
         if self._aborted:  # while it was being opened, when there was nothing to shut yet
             self.close()
             raise ConnectionError("the transfer was given up")
+
+    def _secured(self, sock: socket.socket, tls: ssl.SSLContext) -> socket.socket:
+        try:
+            return tls.wrap_socket(sock, server_hostname=self.address.host)
+        except ssl.SSLError as error:
+            raise TlsFailed(address=str(self.address), reason=error.reason or str(error)) from None
+        except OSError:
+            sock.close()
+            raise
 
     @property
     def wire(self) -> PacedSocket:
@@ -74,8 +91,8 @@ class Connection:
         """End the connection under whoever is using it."""
         self._aborted = True
         self._nic.network.wake()
-        with contextlib.suppress(OSError):  # not connected (any more), which is what is wanted
-            self.wire.sock.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(ConnectionError):  # never opened
+            shut(self.wire.sock)
 
     def close(self) -> None:
         """Close it."""
@@ -127,9 +144,14 @@ class DataClient:
         The calling node's network card, with its gate if it is a node that can be killed.
     idle_per_address : int
         Connections to one keeper that are kept for the next request.
+    ca : bytes, optional
+        The authority, in PEM, by whose certificates keepers are known; without it no TLS is spoken.
     """
 
-    def __init__(self, token: str, stall_timeout_s: float, nic: Nic, *, idle_per_address: int = 4) -> None:
+    def __init__(
+        self, token: str, stall_timeout_s: float, nic: Nic, *, idle_per_address: int = 4, ca: bytes | None = None
+    ) -> None:
+        self._tls = None if ca is None else client_context(ca)
         self._idle_per_address = idle_per_address
         self._stall_timeout_s, self._nic, self._gate = stall_timeout_s, nic, nic.gate
         self._proofs = ProofKey(token.encode())
@@ -145,11 +167,13 @@ class DataClient:
     def _connect(self, keeper: str, address: Address, on_connection: Callable[[Connection], None]) -> Connection:
         if self._gate is not None:
             self._gate.check()
-        connection = Connection(keeper, address, self._stall_timeout_s, self._nic)
+        connection = Connection(keeper, address, self._stall_timeout_s, self._nic, self._tls)
         on_connection(connection)
         try:
             connection.open()
         except OSError as error:
+            if isinstance(error, DfsError):
+                raise
             raise KeeperUnreachable(keeper=keeper, reason=_reason(error)) from None
         if self._gate is not None:
             self._gate.enter(connection, connection.abort)

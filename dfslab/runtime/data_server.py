@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import errno
 import hmac
 import selectors
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 
-from dfslab.core.errors import BadToken, DfsError, ProtocolError
+from dfslab.core.errors import BadToken, DfsError, LimitReached, ProtocolError
 from dfslab.core.model import Address
 from dfslab.core.tickets import ProofKey
 from dfslab.runtime import dfs_pb2 as pb
@@ -25,11 +27,17 @@ from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
 from dfslab.runtime.rpc import listen
+from dfslab.runtime.sockets import allow_many_descriptors, shut
+from dfslab.runtime.tls import NodeTls, server_context
 from dfslab.runtime.wire import error_to, operation_bytes
 
 HEADER_TIMEOUT_S = 10.0
 IDLE_TIMEOUT_S = 60.0
 MAX_CONNECTIONS = 1024
+"""Per data port. Beyond, who has waited longest for a request makes room; if nobody waits, the new one is refused."""
+PAUSE_S = 0.2
+"""How long nobody is taken in while the process has no descriptor left and no connection to close for one."""
+OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 WORKERS = 16
 
 
@@ -41,9 +49,20 @@ class _Caller:
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self.sock, self.deadline = sock, deadline
+        self.greeting = isinstance(sock, ssl.SSLSocket)
         self.head = bytearray()
         self.body = bytearray()
         self.length: int | None = None
+
+    def greeted(self) -> bool:
+        """Go on with the TLS handshake, if it has one; return True when nothing is left of it to do."""
+        if self.greeting and isinstance(self.sock, ssl.SSLSocket):
+            try:
+                self.sock.do_handshake()
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return False
+            self.greeting = False
+        return True
 
     def next_request(self) -> bytes | None:
         """Read what is there, not a byte beyond the header; return its body when it is whole."""
@@ -64,7 +83,7 @@ class _Caller:
         while len(into) < wanted:
             try:
                 data = self.sock.recv(wanted - len(into))
-            except BlockingIOError:
+            except (BlockingIOError, ssl.SSLWantReadError):
                 return
             if not data:
                 raise ConnectionError("closed by the other side")
@@ -85,6 +104,8 @@ class DataServer:
         that it raises is sent to the other side, and the connection closed.
     stall_timeout_s : float
         Longest silence in the middle of a transfer.
+    tls : NodeTls, optional
+        Speak TLS, and nothing else, with this certificate.
 
     Raises
     ------
@@ -103,7 +124,10 @@ class DataServer:
         name: str,
         stall_timeout_s: float,
         note_error: Callable[[str], None],
+        tls: NodeTls | None = None,
     ) -> None:
+        allow_many_descriptors()
+        self._name, self._tls = name, server_context(tls) if tls else None
         self._proofs, self._gate, self._nic, self._serve = ProofKey(token.encode()), gate, nic, serve
         self._stall_timeout_s, self._note_error = stall_timeout_s, note_error
         self._listener = listen(address)
@@ -113,6 +137,8 @@ class DataServer:
         self._wake_in.setblocking(False)
         self._returned: collections.deque[_Caller] = collections.deque()
         self._callers: dict[socket.socket, _Caller] = {}
+        self._open: dict[socket.socket, None] = {}
+        self._accepts_at: float | None = None  # None: it is accepting
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._selector.register(self._wake_in, selectors.EVENT_READ)
@@ -123,8 +149,9 @@ class DataServer:
     def _run(self) -> None:
         try:
             while True:
-                ready = self._selector.select(timeout=1.0 if self._callers else None)
+                ready = self._selector.select(self._patience_s())
                 self._gate.check()
+                self._accept_again()
                 for key, _ in ready:
                     self._on_ready(key.fileobj)
                 self._close_late()
@@ -143,25 +170,74 @@ class DataServer:
         elif isinstance(ready, socket.socket) and ready in self._callers:
             self._on_data(self._callers[ready])
 
+    def _patience_s(self) -> float | None:
+        if self._accepts_at is not None:
+            return max(0.0, self._accepts_at - time.monotonic())
+        return 1.0 if self._callers else None
+
     def _accept(self) -> None:
         try:
-            sock, _ = self._listener.accept()
-        except OSError:  # gone again before it was taken, or out of descriptors: the next select tells
+            sock = self._taken_in()
+        except OSError as error:  # gone again before it was taken; or there is no descriptor for it
+            if error.errno in OUT_OF_DESCRIPTORS:
+                self._make_room()
             return
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._gate.enter(sock, lambda: _shut(sock))
-        if len(self._callers) >= MAX_CONNECTIONS:
-            self._drop(next(iter(self._callers.values())))
-        self._wait_for_request(_Caller(sock, 0.0), HEADER_TIMEOUT_S)
+        self._gate.enter(sock, lambda: shut(sock))
+        caller = _Caller(sock, 0.0)
+        if len(self._open) >= MAX_CONNECTIONS and not self._drop_the_idlest():
+            self._open[sock] = None
+            self._refuse_at_the_door(caller)
+            return
+        self._open[sock] = None
+        self._wait_for_request(caller, HEADER_TIMEOUT_S)
+
+    def _taken_in(self) -> socket.socket:
+        sock, _ = self._listener.accept()
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._tls is not None:
+                return self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def _drop_the_idlest(self) -> bool:
+        """Close the connection that has waited longest for a request; return False when none is waiting."""
+        for caller in self._callers.values():
+            self._drop(caller)
+            return True
+        return False
+
+    def _make_room(self) -> None:
+        """Give a descriptor back, or take nobody in for a moment: the one who knocks would wake us without end."""
+        if not self._drop_the_idlest():
+            self._selector.unregister(self._listener)
+            self._accepts_at = time.monotonic() + PAUSE_S
+
+    def _accept_again(self) -> None:
+        if self._accepts_at is not None and time.monotonic() >= self._accepts_at:
+            self._accepts_at = None
+            self._selector.register(self._listener, selectors.EVENT_READ)
+
+    def _refuse_at_the_door(self, caller: _Caller) -> None:
+        error = LimitReached(node=self._name, what="connections at a time", limit=MAX_CONNECTIONS)
+        self._say_why(caller, error)
+        self._shut_down(caller.sock)
 
     def _wait_for_request(self, caller: _Caller, timeout_s: float) -> None:
         caller.sock.setblocking(False)
         caller.deadline = time.monotonic() + timeout_s
         self._callers[caller.sock] = caller
         self._selector.register(caller.sock, selectors.EVENT_READ)
+        if isinstance(caller.sock, ssl.SSLSocket) and caller.sock.pending():  # here already, and no select would tell
+            self._on_data(caller)
 
     def _on_data(self, caller: _Caller) -> None:
         try:
+            if not caller.greeted():
+                return
             body = caller.next_request()
             if body is None:
                 return
@@ -183,9 +259,14 @@ class DataServer:
             raise BadToken(address=str(self.address))
 
     def _refuse(self, caller: _Caller, error: DfsError) -> None:
+        self._say_why(caller, error)
+        self._drop(caller)
+
+    def _say_why(self, caller: _Caller, error: DfsError) -> None:
+        if caller.greeting:  # there is no secure way to say anything yet
+            return
         with contextlib.suppress(OSError):  # the other side does not listen any more; it is being closed anyway
             caller.sock.send(frames.encode(pb.DataReply(error=error_to(error))))
-        self._drop(caller)
 
     def _work(self, caller: _Caller, request: pb.DataRequest) -> None:
         try:
@@ -227,6 +308,7 @@ class DataServer:
         self._shut_down(caller.sock)
 
     def _shut_down(self, sock: socket.socket) -> None:
+        self._open.pop(sock, None)
         self._gate.leave(sock)
         sock.close()
 
@@ -252,9 +334,3 @@ class DataServer:
         while self._returned:  # by a worker that passed the gate just before it was cut
             self._shut_down(self._returned.popleft().sock)
         self._wake_out.close()
-
-
-def _shut(sock: socket.socket) -> None:
-    """End a connection under whoever is using it."""
-    with contextlib.suppress(OSError):  # not connected any more, which is what is wanted
-        sock.shutdown(socket.SHUT_RDWR)

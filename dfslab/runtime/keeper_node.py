@@ -44,6 +44,7 @@ from dfslab.runtime.rpc import RpcClient, RpcServer, answers
 from dfslab.runtime.scrubbing import Scrubbing
 from dfslab.runtime.serving import Serving
 from dfslab.runtime.storage import Storage, check_version
+from dfslab.runtime.tls import NodeTls
 from dfslab.runtime.wire import address_from, ordered_version_from, stored_to
 
 RPC_WORKERS = 8
@@ -66,6 +67,7 @@ class KeeperSettings:
     heartbeat_interval_s: float = 1.0
     heartbeat_timeout_s: float = 3.0
     stall_timeout_s: float = 5.0
+    tls: NodeTls | None = None
 
 
 class KeeperNode(DataKeeperServicer):
@@ -124,8 +126,9 @@ class KeeperNode(DataKeeperServicer):
                 undo.callback(step)
             self._rpc_server = self._make_rpc_server()
             undo.pop_all()
-        self._master = RpcClient(MasterTrackerStub, settings.master, settings.token, self._nic)
-        self._data_client = DataClient(settings.token, settings.stall_timeout_s, self._nic, idle_per_address=1)
+        ca = settings.tls.ca if settings.tls else None
+        self._master = RpcClient(MasterTrackerStub, settings.master, settings.token, self._nic, ca=ca)
+        self._data_client = DataClient(settings.token, settings.stall_timeout_s, self._nic, idle_per_address=1, ca=ca)
         self._fetching = self._make_fetching()
         self._scrubbing = Scrubbing(self._storage, self._pause)
         self._note_strays()
@@ -149,6 +152,7 @@ class KeeperNode(DataKeeperServicer):
             name=self.name,
             stall_timeout_s=settings.stall_timeout_s,
             note_error=self.note_error,
+            tls=settings.tls,
         )
 
     def _make_rpc_server(self) -> RpcServer:
@@ -158,6 +162,7 @@ class KeeperNode(DataKeeperServicer):
             self.settings.token,
             name=self.name,
             workers=RPC_WORKERS,
+            tls=self.settings.tls,
         )
 
     def _make_fetching(self) -> Fetching:

@@ -39,6 +39,7 @@ from dfslab.runtime.master_service import MasterService
 from dfslab.runtime.network import Network
 from dfslab.runtime.rpc import RpcClient, RpcServer
 from dfslab.runtime.storage import DirectoryLock
+from dfslab.runtime.tls import NodeTls
 from dfslab.runtime.wire import address_to
 
 RPC_WORKERS = 24
@@ -60,6 +61,7 @@ class MasterSettings:
     host: str = "127.0.0.1"
     port: int = 0
     seed: int | None = None
+    tls: NodeTls | None = None
 
 
 class MasterNode:
@@ -120,6 +122,7 @@ class MasterNode:
                 settings.token,
                 name=self.name,
                 workers=RPC_WORKERS,
+                tls=settings.tls,
             )
         except BaseException:
             self._catalog.close()
@@ -349,7 +352,8 @@ class MasterNode:
     def _keeper(self, keeper: str, address: Address) -> RpcClient:
         client = self._keepers.get(address)
         if client is None:
-            client = RpcClient(DataKeeperStub, address, self.settings.token, self._nic, keeper=keeper)
+            ca = self.settings.tls.ca if self.settings.tls else None
+            client = RpcClient(DataKeeperStub, address, self.settings.token, self._nic, keeper=keeper, ca=ca)
             self._keepers[address] = client
         return client
 

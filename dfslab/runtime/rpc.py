@@ -23,6 +23,7 @@ from dfslab.core.errors import (
     MasterUnavailable,
     PortTaken,
     ProtocolError,
+    TlsFailed,
 )
 from dfslab.core.model import Address
 from dfslab.core.nodes import MASTER
@@ -30,10 +31,12 @@ from dfslab.core.retrieval import NO_ANSWER
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.network import Nic
+from dfslab.runtime.tls import NodeTls, speaks_tls
 from dfslab.runtime.wire import error_from, error_to
 
 TOKEN_KEY = "dfs-token"
 ERROR_KEY = "dfs-error-bin"
+PROBE_S = 1.0
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 _SERVER_OPTIONS = [
@@ -140,6 +143,8 @@ class RpcServer:
     token : str
     workers : int
         Threads at most; they are made when needed.
+    tls : NodeTls, optional
+        Speak TLS, and nothing else, with this certificate.
 
     Raises
     ------
@@ -148,14 +153,21 @@ class RpcServer:
     """
 
     def __init__(
-        self, register: Callable[[grpc.Server], None], address: Address, token: str, *, name: str, workers: int
+        self,
+        register: Callable[[grpc.Server], None],
+        address: Address,
+        token: str,
+        *,
+        name: str,
+        workers: int,
+        tls: NodeTls | None = None,
     ) -> None:
         check = _TokenCheck(token)
         self._pool = futures.ThreadPoolExecutor(workers, thread_name_prefix=f"{name}-rpc")
         self._server = grpc.server(self._pool, interceptors=[check], options=_SERVER_OPTIONS)
         register(self._server)
         try:
-            port = self._server.add_insecure_port(str(address))
+            port = self._add_port(str(address), tls)
         except RuntimeError:
             port = 0
         if port == 0:
@@ -164,6 +176,11 @@ class RpcServer:
             raise PortTaken(address=str(address))
         self.address = check.address = Address(address.host, port)
         self._server.start()
+
+    def _add_port(self, address: str, tls: NodeTls | None) -> int:
+        if tls is None:
+            return self._server.add_insecure_port(address)
+        return self._server.add_secure_port(address, grpc.ssl_server_credentials([(tls.key, tls.certificate)]))
 
     def cut(self) -> threading.Event:
         """Close the port and every connection at once; return the event of having done so."""
@@ -182,6 +199,12 @@ def _sendable(token: str, address: Address) -> str:
     return token
 
 
+def _channel(address: str, ca: bytes | None) -> grpc.Channel:
+    if ca is None:
+        return grpc.insecure_channel(address, options=_CHANNEL_OPTIONS)
+    return grpc.secure_channel(address, grpc.ssl_channel_credentials(ca), options=_CHANNEL_OPTIONS)
+
+
 class RpcClient:
     """A channel to one server, whose calls raise this project's errors.
 
@@ -195,6 +218,8 @@ class RpcClient:
         The calling node's network card, with its gate if it is a node that can be killed.
     keeper : str
         The name of the keeper at the other end; empty when it is the master.
+    ca : bytes, optional
+        The authority, in PEM, by whose certificate the server is known; without it no TLS is spoken.
     """
 
     def __init__(
@@ -205,13 +230,14 @@ class RpcClient:
         nic: Nic,
         *,
         keeper: str = "",
+        ca: bytes | None = None,
     ) -> None:
-        self.address = address
+        self.address, self._is_secure = address, ca is not None
         self._keeper = keeper
         self._peer = keeper or MASTER
         self._metadata = ((TOKEN_KEY, _sendable(token, address)),)
         self._nic, self._gate = nic, nic.gate
-        self._channel = grpc.insecure_channel(str(address), options=_CHANNEL_OPTIONS)
+        self._channel = _channel(str(address), ca)
         self._stub = stub(self._channel)
         if self._gate is not None:
             self._gate.enter(self, self._channel.close)
@@ -276,6 +302,8 @@ class RpcClient:
         code, details = error.code(), error.details() or ""
         if code is grpc.StatusCode.UNAVAILABLE:
             unsent = "failed to connect" in details
+            if unsent and (reason := self._tls_problem(details)):
+                return TlsFailed(address=str(self.address), reason=reason)
             reason = "nobody listens there" if unsent else "the connection broke"
             return self._unreachable(reason, definite=unsent or not changes)
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -283,6 +311,17 @@ class RpcClient:
         if code is grpc.StatusCode.CANCELLED:
             return self._unreachable("the call was cancelled", definite=not changes)
         return ProtocolError(reason=f"{self.address} answered {code.name}: {details}")
+
+    def _tls_problem(self, details: str) -> str:
+        """Return what gRPC's words mean if it is TLS on which the connection failed; else nothing."""
+        if self._is_secure and "handshake" in details:
+            if "WRONG_VERSION_NUMBER" in details:
+                return "it does not speak TLS"
+            return "its certificate is not by that authority, or not for that host"
+        ends_at_once = "Socket closed" in details or "reset" in details
+        if not self._is_secure and ends_at_once and speaks_tls(self.address.host, self.address.port, PROBE_S):
+            return "it speaks TLS only"
+        return ""
 
     def _unreachable(self, reason: str, *, definite: bool) -> DfsError:
         if self._keeper:
