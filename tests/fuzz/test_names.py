@@ -18,7 +18,9 @@ from tests.fuzz.oracles import is_a_name
 pieces = st.sampled_from(
     ["", ".", "..", "...", "a", "~", "\\", "\0", "\x85", "é" * 127, "é" * 128, "x" * 255, "\ud800"]
 )
-odd_names = st.lists(pieces | st.text(max_size=8), max_size=6).map("/".join)
+some = st.lists(st.just("a"), max_size=2)
+with_one_odd_part = st.builds(lambda before, odd, behind: "/".join([*before, odd, *behind]), some, pieces, some)
+odd_names = st.lists(pieces | st.text(max_size=8), max_size=6).map("/".join) | with_one_odd_part
 
 
 @given(odd_names | st.text(max_size=300))
