@@ -783,6 +783,43 @@ def test_a_bad_replica_reported_twice_or_of_a_stranger_is_no_news() -> None:
         assert world.kinds() == []
 
 
+def test_damage_that_a_keeper_found_itself_names_the_line_of_its_trace_as_the_cause() -> None:
+    """FAULTS 16: from the block that the scrubber read to the copy that replaces it, each line names the one before."""
+    world = lab(keepers=4)
+    version = world.store("a.mp4")
+
+    said = world.ask(
+        lambda request: events.BadReplica(request, "keeper-2", version.id, "block 7", "keeper-2", "keeper-2.b:9")
+    )
+
+    assert orders(said) == [Copy(version.id, "keeper-1", "keeper-4")]
+    found, ordered = world.note(Kind.REPLICA_CORRUPT), world.note(Kind.COPY_ORDERED)
+    assert (found.cause, found.detail["reason"]) == ("keeper-2.b:9", "keeper-2: block 7")
+    assert ordered.cause == found.id
+
+
+def test_a_replica_that_is_found_bad_on_its_way_out_does_not_count_again_when_the_drop_is_taken_back() -> None:
+    """FAULTS 16 and 23: the order was lost, the others died: what is left is bad, and stays so over a restart."""
+    world, version = surplus_world()
+    (drop,) = orders(world.run(10.0))
+    assert isinstance(drop, Drop)
+    path = path_of(drop.keeper, version.id)
+    others = [keeper for keeper in world.states("a.mp4") if keeper != drop.keeper]
+
+    said = world.bad("a.mp4", drop.keeper)
+    assert said == [
+        AppendCatalog((PutReplica(version.id, drop.keeper, path, corrupt=True),)),
+        Reply(world.request, None),
+    ]
+    assert world.states("a.mp4")[drop.keeper] == "dropping"
+    assert world.bad("a.mp4", drop.keeper) == [Reply(world.request, None)], "told again, it is no news"
+    said = world.run(60.0, silent=others)
+
+    assert copies(said) == []
+    assert world.states("a.mp4")[drop.keeper] == "corrupt"
+    assert world.master.stat("a.mp4").holders == ()
+
+
 def test_a_keepers_word_that_a_replica_is_gone_is_believed_although_nobody_ordered_it() -> None:
     """An order that was taken back may have been obeyed before; what is gone must not count."""
     world = lab(keepers=4)

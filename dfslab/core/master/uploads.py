@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from dfslab.core.blocks import CHECKSUM_BYTES, block_count, digest
+from dfslab.core.blocks import CHECKSUM_BYTES, block_count
 from dfslab.core.errors import (
     InvalidOption,
     MasterStarting,
@@ -130,7 +130,8 @@ def on_replica_stored(state: MasterState, event: ReplicaStored, now: float, out:
 def _record(state: MasterState, version: Version, event: ReplicaStored, out: Effects) -> Recorded:
     if state.table.replica(version.id, event.keeper) is not None:
         return Recorded(keep=True)  # told again; meanwhile it may have been found bad, or be on its way out
-    if event.size != version.size or digest(event.checksums) != digest(version.checksums):
+    told = (event.size, event.block_size, event.checksums)
+    if told != (version.size, version.block_size, version.checksums):
         return Recorded(keep=False, reason="its size or checksums are not the version's")
     replicas.put(state, version, event.keeper, event.path, out, event.cause)
     return Recorded(keep=True)
