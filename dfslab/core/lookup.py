@@ -14,7 +14,8 @@ class ReplicaState(enum.StrEnum):
 
     VALID = "valid"
     CORRUPT = "corrupt"
-    """A reader found a bad block; it does not count and goes once enough good copies are there."""
+    """In quarantine: a reader, a copy or its keeper's scrubber found it bad. It stays where it is and does not count;
+    it is nobody's source, is read only while no good copy is live, and goes once enough of those are there."""
     DROPPING = "dropping"
     """Its keeper was told to delete it, or will be when it is back; it does not count."""
 

@@ -161,7 +161,8 @@ def lookup_table(table: Table) -> pd.DataFrame:
         `data_node`    string   the keeper that holds the replica
         `file_path`    string   the replica's absolute path on that keeper's disk
         `is_alive`     bool     True while the master counts on the keeper
-        `state`        string   "valid", "corrupt" (found bad, not served) or "dropping" (to be deleted)
+        `state`        string   "valid", "corrupt" (found bad: in quarantine until it is replaced) or
+                                "dropping" (to be deleted)
         `version`      string   which content of the file it is
         `size_bytes`   int64
         `since_s`      float64  when the replica came into its state, seconds since the cluster started
