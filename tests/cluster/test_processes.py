@@ -25,6 +25,7 @@ from dfslab.lab.nodes import NodeState
 from dfslab.lab.processes.launcher import KeeperProcess, MasterProcess
 from tests.cluster import policies_elsewhere
 from tests.cluster.conftest import Starter, cell
+from tests.cluster.test_fault_menu import EACH, broken, faults
 from tests.cluster.test_faults import content, stored, wait_for
 from tests.runtime.test_network import InThread
 
@@ -138,9 +139,16 @@ def test_a_killed_master_returns_with_its_port_and_every_file(processes: Starter
 
 def test_the_same_menu_of_faults_works_on_processes(processes: Starter) -> None:
     """Each fault begins, leaves its line, ends again, and the nodes' own processes meet it."""
-    cluster = processes(n=4, link=dfslab.Link(rate_mb_s=40))
+    cluster = processes(n=4)
     stored(cluster)
 
+    for begin, peer, detail, end in EACH:
+        before = len(faults(cluster))
+        with begin(cluster) as fault:
+            event = faults(cluster)[-1]
+            assert (event.id, event.peer, event.detail) == (fault.event, peer, detail)
+        assert [one.detail["action"] for one in faults(cluster)[before:]] == [detail["action"], end]
+        assert broken(cluster) == []
     with cluster.drop_heartbeats(1):
         cluster.wait_for_dead(1)
     with cluster.partition([2], ["master"]):
@@ -160,7 +168,7 @@ def test_the_same_menu_of_faults_works_on_processes(processes: Starter) -> None:
     assert cluster.add_keeper() == "keeper-5"
     cluster.decommission(4)
 
-    assert cluster._standing().broken() == {}
+    assert broken(cluster) == []
     assert cluster._nodes.states()["keeper-4"] is NodeState.DECOMMISSIONED
     assert len(children()) == 5
     assert cluster.download("clip").path.read_bytes() == content(2_000_000)
@@ -198,6 +206,7 @@ def test_what_threads_would_show_is_seen_at_once(processes: Starter) -> None:
     assert late == [], "an effect came before its cause"
     assert {event.node for event in events} == {"lab", "client", "master", "keeper-1", "keeper-2", "keeper-3"}
     assert cluster.explain(cluster.stat("3.bin").holders[0], "3.bin").steps
+    assert len(dfslab.replay(cluster.root / "trace.jsonl").files()) == 20
 
 
 def test_what_a_process_told_before_it_was_killed_is_in_the_trace(processes: Starter) -> None:
@@ -295,6 +304,9 @@ def test_six_keepers_are_there_within_seconds_and_the_token_is_nowhere_to_be_see
         seen += " ".join(process.cmdline()) + json.dumps(process.environ())
     assert len(children()) == 7
     assert cluster.token not in seen
+    assert all(os.getsid(pid) == pid for pid in children()), "what ends the notebook's kernel ends them first"
+    names = {Path(f"/proc/{pid}/comm").read_text().strip() for pid in children()}
+    assert names == {"master", *(f"keeper-{number}" for number in range(1, 7))}
 
 
 def test_policies_are_named_to_the_masters_process(processes: Starter) -> None:
@@ -408,6 +420,20 @@ def test_what_was_done_by_hand_is_noticed(processes: Starter) -> None:
     cluster.wait_for_recovery()
 
 
+def test_who_was_stopped_and_continued_by_hand_hears_of_the_network_that_changed_meanwhile(processes: Starter) -> None:
+    cluster = processes(n=1, replicas=1)
+    stored(cluster, 1_500_000)
+    os.kill(pid_of(cluster, 1), signal.SIGSTOP)
+    wait_until(lambda: cluster._nodes.states()["keeper-1"] is NodeState.PAUSED)
+    cluster.set_link(1, rate_mb_s=2.0)
+
+    os.kill(pid_of(cluster, 1), signal.SIGCONT)
+
+    wait_until(lambda: cluster._nodes.states()["keeper-1"] is NodeState.RUNNING)
+    cluster.wait_for_alive(1)
+    assert cluster.download("clip").seconds > 0.6
+
+
 # -- nobody is left behind -----------------------------------------------------------------------
 
 BEGIN = """
@@ -451,6 +477,21 @@ def test_no_process_outlives_its_parent_however_that_ends() -> None:
         if fork:
             os.kill(fork, signal.SIGKILL)
         assert parent.communicate() == ("", ""), end
+
+
+def test_a_process_whose_parent_was_gone_before_it_looked_ends_itself() -> None:
+    """Between its start and PR_SET_PDEATHSIG, nobody tells it."""
+    commands, hold_open = os.pipe()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "dfslab.lab.processes.child", str(os.getppid()), str(commands), "1"],
+            pass_fds=[commands],
+            timeout=DEADLINE_S,
+        )
+    finally:
+        os.close(commands)
+        os.close(hold_open)
+    assert done.returncode == 1
 
 
 def session(code: str) -> subprocess.Popen[str]:

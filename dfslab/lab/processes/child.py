@@ -34,15 +34,24 @@ from dfslab.runtime.network import Network
 from dfslab.runtime.wire import error_to
 
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 
 
 def die_with(parent: int) -> None:
     """Have the kernel kill this process when its parent ends, and end at once if it has."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+    if _libc().prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent:
         os._exit(1)
+
+
+def be_called(name: str) -> None:
+    """Have `ps` and `top` show the node's name."""
+    _libc().prctl(PR_SET_NAME, name.encode(), 0, 0, 0)
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 class Telling:
@@ -115,6 +124,7 @@ class Child:
 
     def _begin(self, name: str, origin: float, network: Any, seed: str | None, armed: list[list[Any]]) -> Clock:
         self._name = name
+        be_called(name)
         for point in armed:
             failpoints.arm(*point)
         self._network = Network(seed)

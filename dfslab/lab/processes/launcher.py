@@ -42,7 +42,10 @@ class _InProcess:
 
     def state(self) -> NodeState:
         """Return how the kernel has it."""
-        return self._process.state()
+        state = self._process.state()
+        if state is NodeState.RUNNING and self._process.is_behind:  # somebody else has continued it
+            self._launcher.bring_up_to_date(self._process)
+        return state
 
     def cut(self) -> None:
         """SIGKILL."""
@@ -202,7 +205,14 @@ class ProcessLauncher:
 
     def _network_changed(self, table: dict[str, Any]) -> None:
         """Have every running node's network be so before going on; those that are stopped hear of it later."""
-        self._settle([process.ask("network", table=table) for process in self._nodes if _runs(process)])
+        for process in self._nodes:
+            process.is_behind = not _runs(process)
+        self._settle([process.ask("network", table=table) for process in self._nodes if not process.is_behind])
+
+    def bring_up_to_date(self, process: NodeProcess) -> None:
+        """Have a node's network be as it is now."""
+        process.is_behind = False
+        self.tell(process, "network", table=self._network.as_dict())
 
     def tell(self, process: NodeProcess, command: str, **arguments: Any) -> None:
         """Have a node do something at once; one that is stopped does it when it goes on, one that has ended never."""
@@ -213,6 +223,7 @@ class ProcessLauncher:
     def wake(self, process: NodeProcess) -> None:
         """Continue a stopped process, its network being as it is now."""
         done = process.ask("network", table=self._network.as_dict())
+        process.is_behind = False
         process.go_on()
         self._settle([done])
 

@@ -45,6 +45,7 @@ class NodeProcess:
 
     def __init__(self, feed: Feed, clock: Clock) -> None:
         self.node = "a node"
+        self.is_behind = False  # it was stopped when the network changed, and has not heard of it
         self._feed = feed
         self._lock = threading.Lock()
         self._waiting: dict[int, Future[Any]] = {}
