@@ -8,7 +8,7 @@ import sys
 import click
 
 import dfslab
-from dfslab.cli import catalog, demo, files, nodes, tables
+from dfslab.cli import catalog, demo, files, fsck, nodes, tables
 from dfslab.cli.failures import EXIT_TABLE, Commands
 from dfslab.cli.sim import sim
 
@@ -60,6 +60,7 @@ for command in (
     files.rm,
     files.mv,
     tables.table,
+    fsck.fsck,
     catalog.backup,
     catalog.restore,
     sim,

@@ -31,6 +31,7 @@ class Exit(enum.IntEnum):
     NOT_FOUND = 3
     NO_ACCESS = 4
     UNAVAILABLE = 5
+    NOT_CHECKED = 6
 
 
 INTERRUPTED = 130
@@ -39,7 +40,8 @@ INTERRUPTED = 130
 EXIT_TABLE = f"""\
 Exit codes: 0 done, {Exit.FAILED:d} failed, {Exit.USAGE:d} wrong usage or a refused name or option,
 {Exit.NOT_FOUND:d} not found, {Exit.NO_ACCESS:d} no access (token, permissions, a name that another keeper took),
-{Exit.UNAVAILABLE:d} unavailable (no answer, or too few live keepers: try again later), 130 interrupted."""
+{Exit.UNAVAILABLE:d} unavailable (no answer, or too few live keepers: try again later),
+{Exit.NOT_CHECKED:d} not checked (fsck), 130 interrupted."""
 
 _EXITS: tuple[tuple[Exit, tuple[type[BaseException], ...]], ...] = (
     (Exit.USAGE, (InvalidName, InvalidOption)),

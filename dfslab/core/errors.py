@@ -602,6 +602,18 @@ class NoCatalog(DfsError, FileNotFoundError):
         )
 
 
+class NothingToCheck(DfsError, FileNotFoundError):
+    """A directory that is neither a node's nor a cluster's; nothing was changed."""
+
+    status = Status.NOT_FOUND
+
+    def __init__(self, *, path: str) -> None:
+        super().__init__(
+            f"{path} is neither the root of a cluster nor the directory of a master or a keeper; nothing was changed",
+            path=path,
+        )
+
+
 class BackupUnusable(DfsError, ValueError):
     """A backup of a catalog is not what was written; nothing was changed."""
 

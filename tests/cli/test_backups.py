@@ -91,7 +91,7 @@ def scans(hand: ByHand) -> int:
 
 def test_a_backup_taken_under_writes_has_everything_that_was_acknowledged_before_it(hand: ByHand) -> None:
     hand.cluster(1, *ONE_COPY)
-    over, acknowledged = threading.Event(), []
+    over, acknowledged = threading.Event(), list[str]()
 
     def work() -> None:
         while not over.is_set():

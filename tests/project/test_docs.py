@@ -4,6 +4,7 @@ import doctest
 import importlib
 import os
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,14 @@ from pathlib import Path
 import pytest
 
 REPO = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "ARCHITECTURE.md", "CHANGELOG.md", "data/sample_videos/README.md", "docs/gallery.md")
+PAGES = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "data/sample_videos/README.md",
+    "docs/gallery.md",
+    "docs/operations.md",
+)
 PREDICTIONS = ("prediction", "detection", "downloads", "uploads", "repairs", "losses", "wires")
 MODULES = (
     "dfslab",
@@ -48,6 +56,27 @@ def test_the_readmes_python_runs_as_it_stands_and_prints_nothing_on_stderr(tmp_p
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_commands_for_operators_run_as_they_stand(tmp_path: Path) -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", (REPO / "docs" / "operations.md").read_text(), re.DOTALL)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    script = "".join(blocks).replace("7000", port)
+
+    done = subprocess.run(
+        ["bash", "-euc", f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "checked 1 file, 3 replicas, 3 MB: no problem" in done.stdout
+    assert "replicas that the catalog does not know are deleted again" in done.stdout
 
 
 @pytest.mark.parametrize("name", MODULES)
