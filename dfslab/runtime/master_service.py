@@ -18,7 +18,7 @@ from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.dfs_pb2_grpc import MasterTrackerServicer
 from dfslab.runtime.gate import Gate
 from dfslab.runtime.rpc import answers
-from dfslab.runtime.wire import address_from, address_to, file_info_to, room_from, stored_from
+from dfslab.runtime.wire import address_from, address_to, boot_from, brief, file_info_to, room_from, stored_from
 
 if TYPE_CHECKING:
     from dfslab.core.master import Master
@@ -63,7 +63,7 @@ class MasterService(MasterTrackerServicer):
             lambda number: events.Register(
                 number,
                 check_name(request.keeper),
-                request.boot,
+                boot_from(request.boot),
                 address_from(request.address),
                 address_from(request.data_address),
                 request.directory,
@@ -109,7 +109,7 @@ class MasterService(MasterTrackerServicer):
                 request.path,
                 time.time(),
                 request.copy_id,
-                request.cause,
+                brief(request.cause),
             )
         )
         return pb.ReplicaStoredReply(keep=recorded.keep, reason=recorded.reason)
@@ -119,7 +119,7 @@ class MasterService(MasterTrackerServicer):
         """Note a copy that came to nothing."""
         self._node.ask(
             lambda number: events.CopyFailed(
-                number, request.keeper, request.copy_id, request.reason, request.source_at_fault
+                number, request.keeper, request.copy_id, brief(request.reason), request.source_at_fault
             )
         )
         return pb.CopyFailedReply()
@@ -145,9 +145,9 @@ class MasterService(MasterTrackerServicer):
                 request.name,
                 request.size,
                 request.ack_replicas or options.ack_replicas,
-                request.client,
+                brief(request.client),
                 tuple(request.exclude),
-                request.cause,
+                brief(request.cause),
             )
         )
         return pb.BeginUploadReply(
@@ -223,7 +223,7 @@ class MasterService(MasterTrackerServicer):
         """Note a replica whose bytes fail their checksums."""
         self._node.ask(
             lambda number: events.BadReplica(
-                number, request.keeper, request.version, request.reason, request.reporter, request.cause
+                number, request.keeper, request.version, brief(request.reason), brief(request.reporter), request.cause
             )
         )
         return pb.ReportBadReplicaReply()

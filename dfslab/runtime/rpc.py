@@ -32,7 +32,7 @@ from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.tls import NodeTls, speaks_tls
-from dfslab.runtime.wire import error_from, error_to
+from dfslab.runtime.wire import check_texts, error_from, error_to
 
 TOKEN_KEY = "dfs-token"
 ERROR_KEY = "dfs-error-bin"
@@ -81,6 +81,7 @@ def answers(method: Callable[[N, Any], Any]) -> Callable[[N, Any, grpc.ServicerC
     def answer(self: N, request: Any, context: grpc.ServicerContext) -> Any:
         try:
             self.gate.check()
+            check_texts(request)
             reply = method(self, request)
             self.gate.check()
             return reply

@@ -7,6 +7,8 @@ import json
 import re
 from typing import Any
 
+from google.protobuf.message import Message
+
 from dfslab.core.blocks import CHECKSUM_BYTES, block_count
 from dfslab.core.errors import REGISTRY, DfsError, InternalError, ProtocolError
 from dfslab.core.model import Address, FileInfo, StoredReplica, Version
@@ -18,8 +20,35 @@ _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 MAX_BLOCK_SIZE = 1024 * 1024
 MAX_NUMBER = 2**63 - 1
 """What a table, a file and the catalog can hold."""
+MAX_TEXT_CHARS = 16 * 1024
+"""Of any text in a request."""
+MAX_TRACED_CHARS = 1000
+MAX_BOOT_CHARS = 64
 MAX_FIELDS_BYTES = 10_000
 """Of an error: two of the longest names. What is longer is cut, so that the error itself arrives."""
+
+
+def check_texts(message: Message) -> None:
+    """Raise ProtocolError for a message with a text that is longer than any that is meant, wherever in it it is."""
+    for field, value in message.ListFields():
+        values: Any = [value] if isinstance(value, str | Message) else value
+        if field.type == field.TYPE_STRING and any(len(text) > MAX_TEXT_CHARS for text in values):
+            raise ProtocolError(reason=f"a {field.name} of more than {MAX_TEXT_CHARS} characters")
+        if field.type == field.TYPE_MESSAGE:
+            for one in values:
+                check_texts(one)
+
+
+def boot_from(text: str) -> str:
+    """Return what names a process of a keeper; raise ProtocolError for a name that is none."""
+    if not 1 <= len(text) <= MAX_BOOT_CHARS:
+        raise ProtocolError(reason=f"a boot of {len(text)} characters, 1 to {MAX_BOOT_CHARS} are allowed")
+    return text
+
+
+def brief(text: str) -> str:
+    """Return as much of a text of somebody else's as goes into the trace."""
+    return text if len(text) <= MAX_TRACED_CHARS else text[:MAX_TRACED_CHARS] + "…"
 
 
 def address_to(address: Address) -> pb.Address:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import socket
 import sys
 import textwrap
 from subprocess import run
+from typing import Any
 
 import pytest
 
-from dfslab.runtime import data_server, frames
+import dfslab
+from dfslab import errors
+from dfslab.cluster import Cluster
+from dfslab.core.model import Address
+from dfslab.runtime import data_server, frames, master_service
 from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime.dfs_pb2_grpc import MasterTrackerStub
+from dfslab.runtime.network import Network
+from dfslab.runtime.rpc import MAX_MESSAGE_BYTES, RpcClient
 from dfslab.runtime.sockets import allow_many_descriptors
+from dfslab.runtime.wire import MAX_TEXT_CHARS
 from tests.cluster.by_hand import data_port
 from tests.cluster.conftest import Starter
 
@@ -107,3 +117,68 @@ def test_a_keeper_that_is_out_of_descriptors_neither_spins_nor_keeps_strangers_f
 
     assert (done.returncode, done.stderr) == (0, "")
     assert float(done.stdout.split()[1]) < 0.1
+
+
+# -- the control port ---------------------------------------------------------------------------
+
+
+def test_a_text_that_is_too_long_is_refused_in_every_call(start: Starter) -> None:
+    """By reflection, so that a new method or a new field is bounded, too."""
+    cluster = start(3)
+    with contextlib.closing(_rpc(cluster)) as client:
+        for method in pb.DESCRIPTOR.services_by_name["MasterTracker"].methods:
+            kind: Any = getattr(pb, method.input_type.name)
+            for field in method.input_type.fields:
+                if field.type != field.TYPE_STRING:
+                    continue
+                long: Any = "x" * (MAX_TEXT_CHARS + 1)
+                request = kind(**{field.name: [long] if field.name == "exclude" else long})
+                with pytest.raises(errors.ProtocolError, match=field.name):
+                    client.call(method.name, request, 5.0)
+    assert "x" * 2000 not in (cluster.root / "trace.jsonl").read_text()
+
+
+def test_a_long_text_of_somebody_elses_is_cut_before_it_enters_the_trace(start: Starter) -> None:
+    cluster = start(3)
+    info = cluster.upload(b"good", name="a", ack_replicas=3)
+    with dfslab.Client(cluster.address, token=cluster.token) as client:
+        client.report_bad("keeper-1", info.version, "y" * 10_000)
+
+    cluster.wait_for_replicas()
+    assert "y" * 1000 in (cluster.root / "trace.jsonl").read_text()
+    assert "y" * 1001 not in (cluster.root / "trace.jsonl").read_text()
+
+
+def test_a_message_that_is_too_long_is_refused_and_typed(start: Starter) -> None:
+    cluster = start(3)
+    request = pb.ReplicaStoredRequest(keeper="keeper-1", checksums=bytes(MAX_MESSAGE_BYTES + 1))
+    with contextlib.closing(_rpc(cluster)) as client, pytest.raises(errors.DfsError, match="larger than max"):
+        client.call("ReplicaStored", request, 10.0)
+
+    assert cluster.files() is not None
+
+
+@pytest.mark.parametrize("size", [2**63, 2**64 - 1])
+def test_an_upload_of_impossible_size_is_refused_by_the_master(start: Starter, size: int) -> None:
+    """FAULTS 32."""
+    cluster = start(3)
+    request = pb.BeginUploadRequest(upload_id="u", name="a", size=size)
+    with contextlib.closing(_rpc(cluster)) as client, pytest.raises(errors.InvalidOption, match="size"):
+        client.call("BeginUpload", request, 5.0)
+
+
+def test_a_page_has_so_many_files_whatever_is_asked_for(start: Starter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(master_service, "PAGE", 2)
+    cluster = start(3)
+    for name in "abc":
+        cluster.upload(b"x", name=name)
+    with contextlib.closing(_rpc(cluster)) as client:
+        listed = client.call("List", pb.ListRequest(limit=2**32 - 1), 5.0)
+        table = client.call("LookupTable", pb.LookupTableRequest(limit=2**32 - 1), 5.0)
+
+    assert ([one.name for one in listed.files], listed.more) == (["a", "b"], True)
+    assert table.next_after == "b"
+
+
+def _rpc(cluster: Cluster) -> RpcClient:
+    return RpcClient(MasterTrackerStub, Address.parse(cluster.address), cluster.token, Network().nic("by-hand"))

@@ -286,6 +286,8 @@ class Master:
         for keeper_id, version_id in state.orphans:
             assert state.table.replica(version_id, keeper_id) is None, (keeper_id, version_id)
         assert all(state.uploads[upload_id].waiters for upload_id in state.waiting), state.waiting
+        open_uploads = [upload.id for upload in state.uploads.values() if not upload.committed]
+        assert sorted(state.open_uploads) == sorted(open_uploads)
 
     def _validate_copies(self) -> None:
         copies = self._state.copies.values()

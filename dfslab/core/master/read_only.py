@@ -88,6 +88,7 @@ def take_over(state: MasterState, before: MasterState, now: float, out: Effects,
         state.safe_until = None
     for upload in before.uploads.values():
         _take_upload(state, upload)
+    state.open_uploads = {upload.id: None for upload in state.uploads.values() if not upload.committed}
     for (keeper_id, version_id), since in before.orphans.items():
         taken = keeper_id in state.keepers and state.keepers[keeper_id].liveness is not Liveness.UNSEEN
         if taken and version_id not in state.table.versions:

@@ -17,7 +17,7 @@ from dfslab.core.errors import (
 )
 from dfslab.core.liveness import Liveness, Sign, next_liveness
 from dfslab.core.lookup import Replica, ReplicaState
-from dfslab.core.master import copies, repair, replicas
+from dfslab.core.master import copies, limits, repair, replicas
 from dfslab.core.master.events import Decommission, Heartbeat, Register
 from dfslab.core.master.instructions import PutKeeper, PutReplica, Registered
 from dfslab.core.master.state import Effects, Keeper, MasterState
@@ -32,6 +32,7 @@ _MAX_BOOT = 64
 
 def on_register(state: MasterState, event: Register, now: float, out: Effects) -> None:
     """Give the keeper a new incarnation, then believe exactly what its report shows."""
+    limits.check_report(event)
     _check_claims(state, event)
     keeper = state.keepers.setdefault(event.keeper, Keeper(event.keeper, Liveness.UNSEEN))
     if keeper.liveness is Liveness.DECOMMISSIONED:

@@ -173,6 +173,7 @@ class MasterState:
         self.table = LookupTable()
         self.keepers: dict[str, Keeper] = {}
         self.uploads: dict[str, Upload] = {}
+        self.open_uploads: dict[str, None] = {}  # those that are not committed
         self.upload_of: dict[str, str] = {}
         self.waiting: dict[str, None] = {}
         self.copies: dict[str, Copy] = {}

@@ -12,7 +12,7 @@ from dfslab.core.errors import (
     NotEnoughKeepers,
     StaleIncarnation,
 )
-from dfslab.core.master import copies, repair, replicas
+from dfslab.core.master import copies, limits, repair, replicas
 from dfslab.core.master.events import AwaitUpload, BeginUpload, ReplicaStored
 from dfslab.core.master.instructions import (
     ForgetUpload,
@@ -32,18 +32,20 @@ from dfslab.core.trace import Kind
 def on_begin_upload(state: MasterState, event: BeginUpload, now: float, out: Effects) -> None:
     """Grant a slot on a live keeper, or say that this very upload has succeeded already."""
     check_name(event.name)
-    _check_numbers(state, event)
+    limits.check_upload(state, event)
     upload = state.uploads.get(event.upload_id)
     if upload is not None:
         _check_is_same(state, event, upload)
         if upload.committed:
             _reply_committed(state, event, upload, out)
             return
+    limits.check_room_for_upload(state, upload, event.client)
     keeper = _choose_keeper(state, event)
     version_id = state.new_version_id()
     if upload is None:
         upload = Upload(event.upload_id, event.name, event.size, event.ack_replicas, event.client, now)
         state.uploads[upload.id] = upload
+        state.open_uploads[upload.id] = None
     upload.attempts[version_id] = keeper.id
     state.upload_of[version_id] = upload.id
     cause = out.note(
@@ -59,15 +61,6 @@ def on_begin_upload(state: MasterState, event: BeginUpload, now: float, out: Eff
     )
     ticket = state.signing.upload(version_id, event.size, keeper, now)
     out.reply(event.request, Slot(version_id, keeper.id, keeper.data_address, None, cause, ticket))
-
-
-def _check_numbers(state: MasterState, event: BeginUpload) -> None:
-    if event.size < 0:
-        raise InvalidOption(option="size", value=str(event.size), reason="it is negative")
-    if not 1 <= event.ack_replicas <= state.options.replicas:
-        raise InvalidOption(
-            option="ack_replicas", value=str(event.ack_replicas), reason=f"it must be 1 to {state.options.replicas}"
-        )
 
 
 def _check_is_same(state: MasterState, event: BeginUpload, upload: Upload) -> None:
@@ -150,6 +143,7 @@ def _commit(state: MasterState, event: ReplicaStored, now: float, out: Effects) 
     version = Version(event.version, upload.name, event.size, event.block_size, event.checksums, event.unix_s)
     previous = state.table.commit(version)
     upload.committed = version.id
+    state.open_uploads.pop(upload.id, None)
     for attempt in upload.attempts:
         del state.upload_of[attempt]
     if previous is not None:
@@ -244,6 +238,7 @@ def expire(state: MasterState, now: float, out: Effects) -> None:
     old = itertools.takewhile(lambda one: now - one.since > state.options.upload_memory_s, state.uploads.values())
     for upload in [upload for upload in old if upload.id not in state.waiting]:
         del state.uploads[upload.id]
+        state.open_uploads.pop(upload.id, None)
         for attempt in upload.attempts:
             state.upload_of.pop(attempt, None)
         if upload.committed:
