@@ -33,7 +33,7 @@ from dfslab.sim.loop import Process
 from dfslab.sim.master import Surroundings
 from dfslab.sim.network import Answer, End
 from dfslab.sim.node import Life
-from dfslab.sim.wire import Accepted, Get, Put, checksums_file, checksums_of, first_bad_block, scan
+from dfslab.sim.wire import Accepted, Get, Put, checksums_file, checksums_of, damage, first_bad_block, scan
 
 BLOCKS_A_MESSAGE = 2
 DISK_BYTES = 1 << 30
@@ -186,6 +186,10 @@ class SimKeeper:
                 yield from self._handle((yield from self._delete(version)))
             case instructions.SendDropped(version, incarnation):
                 yield from self._report(lambda request: told.ReplicaDropped(request, self.name, incarnation, version))
+            case instructions.SendBad(version, reason, cause):
+                yield from self._report_own(version, reason, cause)
+            case instructions.Scrub():
+                self.life.start(self._scrub(instruction))
             case instructions.Stop():
                 self._around.loop.after(0.0, self.life.end)
         return None
@@ -253,7 +257,14 @@ class SimKeeper:
         except DfsError as error:
             yield from self._handle(events.MasterSilent(str(error)))
         else:
-            yield from self._handle(events.RegisterAnswered(reply.incarnation, clock=reply.clock))
+            options = self._around.options
+            answered = events.RegisterAnswered(
+                reply.incarnation,
+                clock=reply.clock,
+                scrub_interval_s=options.scrub_interval_s,
+                scrub_rate_mb_s=options.scrub_rate_mb_s,
+            )
+            yield from self._handle(answered)
         finally:
             self._registering = False
 
@@ -272,11 +283,30 @@ class SimKeeper:
             yield from self._handle(events.HeartbeatAnswered(clock))
 
     def _report(self, make: Callable[[int], told.Event]) -> Process:
-        """Tell the master something that it finds out by itself, later, if this gets lost."""
+        """Tell the master something once, and return whether it was heard; what gets lost, it finds out later."""
         try:
             yield from self._call(make, self._rpc_timeout_s)
         except DfsError:
             self._around.count("unheard reports")
+            return False
+        return True
+
+    def _report_own(self, version: str, reason: str, cause: str) -> Process:
+        """Tell the master of a replica of this keeper's own that is bad."""
+        heard = yield from self._report(
+            lambda request: told.BadReplica(request, self.name, version, reason, self.name, cause)
+        )
+        if heard:
+            yield from self._handle(events.BadHeard(version))
+
+    def _scrub(self, order: instructions.Scrub) -> Process:
+        """Read a replica again, as slowly as the rate says."""
+        yield self._around.network.latency() + order.stored.size / (order.rate_mb_s * 1e6)
+        problem = damage(self.disk, order.stored)
+        if problem:
+            yield from self._handle(events.ScrubFailed(order.number, problem))
+        else:
+            yield from self._handle(events.ScrubDone(order.number))
 
     def _report_stored(self, written: events.ReplicaWritten, cause: str) -> Process:
         patience = insistence(self._around.loop.now)

@@ -84,3 +84,16 @@ def scan(disk: Disk, path: str) -> list[StoredReplica]:
         known = UNKNOWN_DIGEST if noted is None else stored_digest(version, size, *noted[:2], digest(noted[3]))
         found.append(StoredReplica(version, size, known, f"{path}/{name}"))
     return found
+
+
+def damage(disk: Disk, stored: StoredReplica) -> str:
+    """Return in which way a replica is not what was stored, or an empty string: what a scrubber finds."""
+    content, noted = disk.read(stored.version + DATA), noted_checksums(disk, stored.version)
+    if content is None:
+        return "its data are missing"
+    if len(content) != stored.size:
+        return f"its data are {len(content)} bytes long, {stored.size} were stored"
+    if noted is None or noted[:2] != (stored.version, stored.size) or digest(noted[3]) != stored.digest:
+        return "its checksums are not those that it was stored with"
+    bad = first_bad_block(content, noted[3], noted[2])
+    return "" if bad is None else f"block {bad} fails its checksum"
