@@ -1,8 +1,12 @@
-"""Deaths, returns and the copies that follow (rows 9 to 12, 25, 26, 36, 37)."""
+"""Deaths, returns and the copies that follow (rows 9 to 12, 25 to 27, 36, 37)."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +14,7 @@ from dfslab.core.errors import FileUnavailable
 from dfslab.core.trace import Kind, TraceEvent
 from tests.faults import disks
 from tests.faults.case import Case
+from tests.faults.dying import arm, emptiest, wait_for_death
 from tests.faults.ledger import Ledger
 from tests.faults.plugin import row
 from tests.faults.waiting import until
@@ -187,3 +192,87 @@ def test_with_two_live_keepers_for_three_copies_degraded_is_reported_once_and_no
     pulse = (Kind.HEARTBEAT, Kind.SCAN, Kind.DEGRADED)
     others = [event for event in files.cluster._recorder.events() if event.time_s > dead_s and event.kind not in pulse]
     assert others == [], "the master does what can't succeed"
+
+
+# -- nodes that are processes -----------------------------------------------------------------
+
+
+def start_processes(case: Case, n: int, count: int = 1, size: int = 200 * KB) -> Ledger:
+    """Start keepers with files on all but one of them."""
+    files = case.start(n, replicas=n - 1, isolation="process")
+    for number in range(count):
+        files.upload(f"clip-{number}", size + case.rng.randrange(50 * KB))
+    files.cluster.wait_for_replicas()
+    return files
+
+
+@row(9)
+@pytest.mark.parametrize("moment", [Kind.COPY_STARTED, Kind.PROGRESS])
+def test_a_repair_whose_source_is_killed_goes_on_from_another_source(case: Case, moment: Kind) -> None:
+    files = start_processes(case, 4, size=6 * MB)
+    target, holders = emptiest(files), files.holders("clip-0")
+    for keeper in holders:
+        files.cluster.set_link(keeper, rate_mb_s=4)
+    began_s = files.cluster.now_s
+
+    files.cluster.kill(holders[0])
+    until("the copy to be under way", lambda: at_target(files, began_s, moment, target))
+    source = at_target(files, began_s, Kind.COPY_STARTED, target)[0].peer
+    files.cluster.kill(source)
+    files.cluster.wait_for_dead(source)
+    case.strike("sources killed in the middle of a copy")
+
+    files.cluster.wait_for_replicas("clip-0", count=2)
+    done = [event for event in since(files, began_s, Kind.COPY_DONE) if event.peer == target]
+    assert [event.detail["source"] for event in done] == [one for one in holders[1:] if one != source]
+
+
+def at_target(files: Ledger, since_s: float, kind: Kind, target: str) -> list[TraceEvent]:
+    return [event for event in since(files, since_s, kind) if event.node == target]
+
+
+@row(10)
+def test_a_copy_whose_target_is_killed_in_its_middle_never_counts_in_part(case: Case) -> None:
+    files = start_processes(case, 3, count=1, size=3 * MB)
+    target, version = emptiest(files), files.version("clip-0")
+    source = case.rng.choice(files.holders("clip-0"))
+    for point in ("before.write", "sync-data", "before.rename-data", "rename-data"):
+        began_s = files.cluster.now_s
+        arm(files, target, f"keeper.{point}", at=2 if point == "before.write" else 1)
+
+        files.cluster.kill(source)
+        wait_for_death(case, files, target, f"at {point} of a copy")
+
+        assert target not in files.holders("clip-0")
+        assert not [event for event in since(files, began_s, Kind.COPY_DONE) if event.peer == target]
+        whole = [copy for copy in disks.copies(files.cluster.root, version) if copy.keeper == target]
+        assert bool(whole) == (point == "rename-data"), "it has its name before it is whole"
+        files.cluster.restart(source)
+        files.cluster.wait_for_replicas("clip-0")
+        files.cluster.restart(target)
+    until("what was left to go", lambda: len(disks.copies(files.cluster.root, version)) == files.replicas)
+
+
+@row(27)
+def test_a_second_keeper_on_the_same_directory_is_refused_by_its_lock(case: Case) -> None:
+    files = start_processes(case, 3)
+    for keeper in ("keeper-1", "keeper-2"):
+        before = contents(files.cluster.root / keeper)
+        command = [sys.executable, "-m", "dfslab.cli", "keeper", "--name", keeper]
+        second = case.process(
+            [*command, "--root", files.cluster.root / keeper, "--master", files.cluster.address],
+            env={**os.environ, "DFSLAB_TOKEN": files.cluster.token},
+            stderr=subprocess.PIPE,
+        )
+        _, complaint = second.communicate(timeout=30.0)
+
+        assert second.returncode != 0
+        assert "is in use by another node and was not touched" in complaint.decode()
+        assert contents(files.cluster.root / keeper) == before
+        case.strike("second keepers on a directory")
+    assert files.count(Kind.KEEPER_DEAD) == files.count(Kind.KEEPER_FENCED) == 0
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return every file of a keeper's but its trace, which anybody may append to."""
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".jsonl"}
