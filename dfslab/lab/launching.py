@@ -59,7 +59,7 @@ class Node(Protocol):
         """After `cut` or `end`, return when nothing of it is left."""
 
     def arm(self, point: Failpoint) -> None:
-        """Have something happen at a failpoint; raise InvalidOption for what can't."""
+        """Have something happen at a failpoint."""
 
     def disarm(self, name: str) -> int:
         """Let everything pass a failpoint again; return how often it was passed since it was armed."""
@@ -109,6 +109,9 @@ class Launcher(Protocol):
 
     def keeper(self, settings: KeeperSettings, armed: Sequence[Failpoint] = ()) -> Keeper:
         """Make a data keeper."""
+
+    def check(self, point: Failpoint) -> Failpoint:
+        """Return a failpoint that its nodes can meet; raise InvalidOption for one that they can't."""
 
     def close(self) -> None:
         """Leave nothing, once every node has been joined."""

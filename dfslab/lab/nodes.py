@@ -308,7 +308,7 @@ class Nodes:
         """
         if action not in ACTIONS:
             raise InvalidOption(option="action", value=repr(action), reason=f"known are {', '.join(ACTIONS)}")
-        point = Failpoint(name, action, check_count("at", at))
+        point = self._launcher.check(Failpoint(name, action, check_count("at", at)))
         with self._lock:
             if node == MASTER:
                 state, one, waiting = self.master_state, self.node(node), self._master_armed

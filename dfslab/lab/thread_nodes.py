@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 from dfslab.core.errors import InvalidOption
@@ -22,6 +23,7 @@ class _InThreads:
     """What threads have to offer besides what the nodes of the runtime do by themselves."""
 
     gate: Gate
+    armed: dict[str, None]
 
     def state(self) -> NodeState:
         """Return whether it is held; a killed one is known to whoever killed it."""
@@ -29,20 +31,13 @@ class _InThreads:
 
     def arm(self, point: Failpoint) -> None:
         """Arm a failpoint, for all nodes of this process: it strikes whoever passes it."""
-        check_in_threads(point)
         failpoints.arm(point.name, point.action, point.at)
+        self.armed[point.name] = None
 
     def disarm(self, name: str) -> int:
         """Let everything pass a failpoint again."""
+        self.armed.pop(name, None)
         return failpoints.disarm(name)
-
-
-def check_in_threads(point: Failpoint) -> Failpoint:
-    """Return a failpoint that threads can meet; raise InvalidOption for one that would end this process."""
-    if point.action in WHOLE_PROCESS:
-        reason = "it would strike this whole process, which the nodes are threads of; use isolation='process'"
-        raise InvalidOption(option="action", value=repr(point.action), reason=reason)
-    return point
 
 
 class ThreadKeeper(_InThreads, KeeperNode):
@@ -66,6 +61,7 @@ class ThreadLauncher:
 
     def __init__(self, clock: Clock, recorder: Recorder, network: Network) -> None:
         self._clock, self._recorder, self._network = clock, recorder, network
+        self._armed: dict[str, None] = {}
 
     def expect(self, count: int) -> None:
         """Do nothing: threads need no preparation."""
@@ -73,20 +69,34 @@ class ThreadLauncher:
     def master(self, settings: MasterSettings, armed: Sequence[Failpoint] = ()) -> ThreadMaster:
         """Start a master tracker."""
         self._arm(armed)
-        return ThreadMaster(settings, self._clock, self._recorder.add, self._network)
+        node = ThreadMaster(settings, self._clock, self._recorder.add, self._network)
+        node.armed = self._armed
+        return node
 
     def keeper(self, settings: KeeperSettings, armed: Sequence[Failpoint] = ()) -> ThreadKeeper:
         """Make a data keeper."""
         self._arm(armed)
-        return ThreadKeeper(settings, self._clock, self._recorder.add, self._network)
+        node = ThreadKeeper(settings, self._clock, self._recorder.add, self._network)
+        node.armed = self._armed
+        return node
 
-    @staticmethod
-    def _arm(armed: Sequence[Failpoint]) -> None:
+    def check(self, point: Failpoint) -> Failpoint:
+        """Return a failpoint that threads can meet; raise InvalidOption for one that would end this process."""
+        if point.action in WHOLE_PROCESS:
+            reason = "it would strike this whole process, which the nodes are threads of; use isolation='process'"
+            raise InvalidOption(option="action", value=repr(point.action), reason=reason)
+        return point
+
+    def _arm(self, armed: Sequence[Failpoint]) -> None:
         for point in armed:
-            failpoints.arm(point.name, check_in_threads(point).action, point.at)
+            failpoints.arm(point.name, point.action, point.at)
+            self._armed[point.name] = None
 
     def close(self) -> None:
-        """Do nothing: the nodes have been joined."""
+        """Leave no failpoint armed."""
+        while self._armed:
+            with contextlib.suppress(KeyError):  # whoever armed it has disarmed it
+                failpoints.disarm(self._armed.popitem()[0])
 
     def abandon(self) -> None:
         """Do nothing: a forked child has no threads of its parent's."""

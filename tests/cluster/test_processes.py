@@ -22,7 +22,9 @@ from dfslab.core.errors import InvalidOption, PortTaken, ProcessDied, WrongState
 from dfslab.core.trace import Kind
 from dfslab.lab.launching import check_isolation
 from dfslab.lab.nodes import NodeState
-from dfslab.lab.processes.launcher import KeeperProcess, MasterProcess
+from dfslab.lab.processes.launcher import KeeperProcess, MasterProcess, ProcessLauncher
+from dfslab.lab.processes.process import NodeProcess
+from dfslab.runtime import failpoints
 from tests.cluster import policies_elsewhere
 from tests.cluster.conftest import Starter, cell
 from tests.cluster.test_fault_menu import EACH, broken, faults
@@ -288,6 +290,9 @@ def test_threads_can_not_be_killed_at_a_failpoint(cluster: Cluster) -> None:
             cluster._nodes.arm(1, "keeper.before.rename-data", action)
     with pytest.raises(InvalidOption, match="known are"):
         cluster._nodes.arm(1, "keeper.before.rename-data", "explode")
+    cluster._nodes.arm(1, "keeper.before.rename-data", "EIO", at=10**9)
+    cluster.close()
+    assert failpoints._armed == {}
 
 
 # -- starting ------------------------------------------------------------------------------------
@@ -382,6 +387,37 @@ def test_a_process_that_ends_while_it_starts_says_what_its_last_words_were(monke
         dfslab.cluster.start(3, isolation="process", name="died")
 
     assert children() == []
+
+
+def interrupt(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_start_leaves_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ProcessLauncher, "keeper", interrupt)
+    before = set(threading.enumerate())
+
+    with pytest.raises(KeyboardInterrupt):
+        dfslab.cluster.start(2, isolation="process", name="interrupted", replicas=1)
+
+    assert children() == []
+    assert set(threading.enumerate()) <= before
+
+
+def test_a_keeper_whose_kill_was_interrupted_can_be_restarted(
+    processes: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = processes(n=1, replicas=1)
+    for part in ("kill", "bury"):
+        with monkeypatch.context() as patch:
+            patch.setattr(NodeProcess, part, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                cluster.kill(1)
+
+        cluster.restart(1)
+
+    cluster.wait_for_alive(1)
+    assert len(children()) == 2
 
 
 def test_closing_leaves_no_process_no_port_and_no_folder(processes: Starter) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import astuple
@@ -26,6 +27,8 @@ START_S = 60.0
 """How long a process may take to be there: on a busy machine, many are imported at once."""
 ANSWER_S = 10.0
 """How long a running process may take to answer what it can do at once."""
+LOOK_S = 0.1
+"""How often it is looked whether one that does not answer still runs."""
 
 
 class _InProcess:
@@ -196,6 +199,10 @@ class ProcessLauncher:
         process, told = self._launch("keeper", settings.name, armed, settings=plain(settings))
         return KeeperProcess(process, self, told)
 
+    def check(self, point: Failpoint) -> Failpoint:
+        """Return it: a process can meet every failpoint."""
+        return point
+
     def forget(self, process: NodeProcess) -> None:
         """Take a process off the list once nothing of it is left."""
         if process in self._nodes:
@@ -207,7 +214,8 @@ class ProcessLauncher:
         """Have every running node's network be so before going on; those that are stopped hear of it later."""
         for process in self._nodes:
             process.is_behind = not _runs(process)
-        self._settle([process.ask("network", table=table) for process in self._nodes if not process.is_behind])
+        running = [process for process in self._nodes if not process.is_behind]
+        self._settle("network", {process: process.ask("network", table=table) for process in running})
 
     def bring_up_to_date(self, process: NodeProcess) -> None:
         """Have a node's network be as it is now."""
@@ -216,24 +224,25 @@ class ProcessLauncher:
 
     def tell(self, process: NodeProcess, command: str, **arguments: Any) -> None:
         """Have a node do something at once; one that is stopped does it when it goes on, one that has ended never."""
-        done = process.ask(command, **arguments)
-        if _runs(process):
-            self._settle([done])
+        self._settle(command, {process: process.ask(command, **arguments)})
 
     def wake(self, process: NodeProcess) -> None:
         """Continue a stopped process, its network being as it is now."""
         done = process.ask("network", table=self._network.as_dict())
         process.is_behind = False
         process.go_on()
-        self._settle([done])
+        self._settle("network", {process: done})
 
     @staticmethod
-    def _settle(asked: Sequence[Future[Any]]) -> None:
-        """Wait for answers; whoever ended or was stopped meanwhile gives none."""
-        for one in wait(asked, ANSWER_S).done:
-            error = one.exception()
-            if error is not None and not isinstance(error, NodeDown):
-                raise error
+    def _settle(command: str, asked: Mapping[NodeProcess, Future[Any]]) -> None:
+        """Wait until those who were asked have answered; whoever has ended or is stopped gives no answer."""
+        deadline = time.monotonic() + ANSWER_S
+        for process, answer in asked.items():
+            while not wait([answer], LOOK_S).done and _runs(process):
+                if time.monotonic() >= deadline:
+                    raise process.unanswered(command, ANSWER_S)
+            if answer.done() and not isinstance(answer.exception(), NodeDown):
+                answer.result()
 
     # -- the end ------------------------------------------------------------------------------
 

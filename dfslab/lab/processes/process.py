@@ -17,7 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from dfslab.core.errors import InternalError, ProcessDied
+from dfslab.core.errors import DfsError, InternalError, ProcessDied, WaitTimedOut
 from dfslab.lab.launching import NodeState
 from dfslab.lab.processes.feed import Ear, Feed
 from dfslab.lab.processes.lines import write_all
@@ -117,7 +117,9 @@ class NodeProcess:
         Raises
         ------
         ProcessDied
-            It ended before it answered, or did not answer in time.
+            It ended before it answered.
+        WaitTimedOut
+            It did not answer in time.
         DfsError
             What it met.
         """
@@ -127,9 +129,13 @@ class NodeProcess:
             self.bury()
             raise ProcessDied(node=self.node, how=self._how_it_ended(), said=self._last_line()) from None
         except TimeoutError as error:
-            if type(error) is not TimeoutError:
+            if isinstance(error, DfsError):
                 raise
-            raise ProcessDied(node=self.node, how=f"no answer within {timeout_s:.0f} s", said="") from None
+            raise self.unanswered(command, timeout_s) from None
+
+    def unanswered(self, command: str, waited_s: float) -> WaitTimedOut:
+        """Return the error of a command that it does not answer, though it runs."""
+        return WaitTimedOut(waited_s=waited_s, missing=[f"the answer of {self.node}'s process to {command!r}"])
 
     def _answered(self, line: bytes) -> None:
         answer = json.loads(line)
