@@ -22,6 +22,7 @@ from dfslab.runtime.clock import Clock
 from dfslab.runtime.failpoints import ACTIONS
 from dfslab.runtime.keeper_node import KeeperSettings
 from dfslab.runtime.network import Network
+from dfslab.runtime.ports import ReservedPorts
 from dfslab.runtime.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Nodes:
         self._slots: dict[str, _Slot] = {}
         self._last_number = 0
         self._master_armed: list[Failpoint] = []
+        self._ports = ReservedPorts()
         self._master = launcher.master(settings)
         self._master_settings = replace(settings, port=self._master.address.port)
         self._master_state = NodeState.RUNNING
@@ -151,6 +153,7 @@ class Nodes:
             slot.node.cut()
             event = self.note("kill", slot.settings.name)
             slot.node.join()
+            self._ports.hold(slot.settings.name, _ports_of(slot.settings))
             return slot.settings.name, event
 
     def restart(self, keeper: str | int, *, wipe: bool) -> tuple[str, str]:
@@ -167,6 +170,7 @@ class Nodes:
                 shutil.rmtree(slot.settings.directory)
             name = slot.settings.name
             event = self.note("restart", name, wipe=wipe)
+            self._ports.release(name)
             try:
                 armed, slot.armed = slot.armed, []
                 slot.node = self._start(
@@ -174,6 +178,7 @@ class Nodes:
                 )
             except BaseException:
                 self.note("kill", name)  # the trace says that it was started
+                self._ports.hold(name, _ports_of(slot.settings))
                 raise
             slot.state = NodeState.RUNNING
             return name, event
@@ -356,6 +361,7 @@ class Nodes:
             self._master.cut()
             event = self.note("kill", MASTER)
             self._master.join()
+            self._ports.hold(MASTER, [_address_of(self._master_settings)])
             return event
 
     def restart_master(self) -> None:
@@ -366,11 +372,13 @@ class Nodes:
             self._master.cut()  # in case the kill was interrupted
             self._master.join()
             self.note("restart", MASTER)
+            self._ports.release(MASTER)
             try:
                 armed, self._master_armed = self._master_armed, []
                 self._master = self._launcher.master(self._master_settings, armed)
             except BaseException:
                 self.note("kill", MASTER)  # the trace says that it was started
+                self._ports.hold(MASTER, [_address_of(self._master_settings)])
                 raise
             self._master_state = NodeState.RUNNING
 
@@ -387,6 +395,7 @@ class Nodes:
     def close(self) -> None:
         """Stop everybody: tell all of them, then wait for all of them."""
         with self._lock:
+            self._ports.close()
             # The dead ones, too: a kill may have been interrupted.
             nodes: list[Node] = [*(slot.node for slot in self._slots.values()), self._master]
             for node in nodes:
@@ -395,3 +404,11 @@ class Nodes:
                 node.join()
             self._slots.clear()
             self._master_state = NodeState.KILLED
+
+
+def _ports_of(settings: KeeperSettings) -> list[Address]:
+    return [Address(settings.host, settings.port), Address(settings.host, settings.data_port)]
+
+
+def _address_of(settings: MasterSettings) -> Address:
+    return Address(settings.host, settings.port)

@@ -15,6 +15,7 @@ import pytest
 import dfslab
 from dfslab import errors
 from dfslab.cluster import Cluster
+from dfslab.core.model import Address
 from dfslab.core.tickets import Purpose
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import frames
@@ -335,3 +336,31 @@ def test_a_download_whose_ticket_has_lapsed_gets_another_and_goes_on(
     assert done.path.read_bytes() == SECRET
     assert "failed" in set(done.chunks["outcome"])
     assert len(asked) > 1
+
+
+# -- the ports of the dead ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_nobody_can_take_the_port_of_a_killed_node_and_it_has_it_again(isolation: str) -> None:
+    with dfslab.cluster.start(3, name=f"ports-{isolation}", isolation=isolation) as cluster:
+        cluster.upload(b"good", name="a", ack_replicas=3)
+        where = {kind: Address.parse(cell(cluster, "keeper-1", kind)) for kind in ("address", "data_address")}
+        master = Address.parse(cluster.address)
+
+        cluster.kill(1)
+        cluster.kill_master()
+
+        for address in (*where.values(), master):
+            for reuse in (0, 1):
+                with socket.socket() as thief:
+                    thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)
+                    with pytest.raises(OSError, match="in use"):
+                        thief.bind((address.host, address.port))
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection((address.host, address.port), timeout=5)
+        cluster.restart_master()
+        cluster.restart(1)
+        cluster.wait_for_replicas()
+        assert cell(cluster, "keeper-1", "data_address") == str(where["data_address"])
+        assert cluster.download("a").path.read_bytes() == b"good"
