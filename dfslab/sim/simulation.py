@@ -118,7 +118,7 @@ class Simulation:
             orphan_grace_s=8.0,
             copy_retry_s=0.3,
             upload_memory_s=30.0,
-            scrub_interval_s=30.0,  # seldom enough that readers and copies meet rot first, within the time to recover
+            scrub_interval_s=12.0,  # what is new waits for up to two of them, which is within the time to recover
             stall_timeout_s=1.5,
             ack_timeout_s=10.0,
             block_size=16,

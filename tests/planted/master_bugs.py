@@ -103,7 +103,11 @@ MASTER_BUGS = (
     InHistories(
         name="repair to its own source",
         wrong="A copy may be ordered to a keeper that has the file already, its source among them.",
-        changes=(Edit(f"{_MASTER}.planning:_Plan.target", "keeper.id not in taken and not busy", "not busy"),),
+        changes=(
+            Edit(f"{_MASTER}.planning:_Plan.target", "keeper.id not in taken and not busy", "not busy"),
+            # ... and the keeper, which would refuse it, writes over what it has
+            Edit("dfslab.core.keeper.keeper:Keeper._on_copy_ordered", "self._check_absent(event.version.id)", "pass"),
+        ),
         breaks=frozenset({Guarantee.SURVIVES}),
     ),
     InHistories(
