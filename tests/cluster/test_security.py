@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import psutil
 import pytest
 
 import dfslab
@@ -364,3 +365,35 @@ def test_nobody_can_take_the_port_of_a_killed_node_and_it_has_it_again(isolation
         cluster.wait_for_replicas()
         assert cell(cluster, "keeper-1", "data_address") == str(where["data_address"])
         assert cluster.download("a").path.read_bytes() == b"good"
+
+
+# -- another user of the same machine -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("isolation", ["thread", "process"])
+def test_no_other_user_can_read_files_names_or_the_token_off_the_disk_or_the_process_table(
+    tmp_path: Path, isolation: str
+) -> None:
+    """The root is one that others may enter; what is in it, they may not read, but for the certificate."""
+    tmp_path.chmod(0o755)
+    with dfslab.cluster.start(
+        3, root=tmp_path / "r", name=f"modes-{isolation}", isolation=isolation, tls=True
+    ) as cluster:
+        cluster.upload(b"good", name="a", ack_replicas=3)
+        readable = [
+            str(path.relative_to(cluster.root))
+            for path in cluster.root.rglob("*")
+            if path.stat().st_mode & 0o077
+            and all(up.stat().st_mode & 0o077 for up in path.parents if cluster.root in up.parents)
+        ]
+        assert readable == ["ca.pem"]
+        for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
+            assert not any(cluster.token in text for text in [*process.cmdline(), *process.environ().values()])
+
+
+def test_a_temporary_root_is_its_owners_only(shared: Cluster) -> None:
+    assert shared.root.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_token_is_in_no_line_of_the_trace(shared: Cluster) -> None:
+    assert shared.token not in (shared.root / "trace.jsonl").read_text()

@@ -19,6 +19,7 @@ PAGES = (
     "data/sample_videos/README.md",
     "docs/gallery.md",
     "docs/operations.md",
+    "docs/security.md",
 )
 PREDICTIONS = ("prediction", "detection", "downloads", "uploads", "repairs", "losses", "wires")
 MODULES = (
