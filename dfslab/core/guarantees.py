@@ -58,7 +58,8 @@ def check_acknowledgement(
 def check_counted(name: str, version: str, keeper: str, *, durable: bool) -> None:
     """Hold a replica that the master begins to count to what is on its keeper's disk."""
     if not durable:
-        what = f"the master counts {keeper}'s copy of {name!r} ({version}), which is not whole on stable storage there"
+        copy = f"copy of {name!r} ({version})" if name else f"copy of {version}"
+        what = f"the master counts {keeper}'s {copy}, which is not whole on stable storage there"
         raise Broken(Guarantee.FENCED, what, file_name=name, version=version)
 
 

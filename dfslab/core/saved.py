@@ -317,6 +317,7 @@ _DETAIL: Mapping[Kind, Mapping[str, _Check]] = {
     Kind.MASTER_READ_ONLY: _REASON,
     Kind.KEEPER_REGISTERED: _KEEPER,
     Kind.KEEPER_UNSEEN: {"incarnation": _COUNT},
+    Kind.REGISTRATION_LAPSED: {"incarnation": _COUNT},
     Kind.HEARTBEAT: {"free_bytes": _COUNT},
     Kind.REPLICA_STORED: {"copy": _TEXT},
     Kind.UPLOAD_REQUESTED: _TRANSFER,

@@ -32,6 +32,7 @@ class Kind(enum.StrEnum):
     KEEPER_DRAINING = "keeper_draining"
     KEEPER_DECOMMISSIONED = "keeper_decommissioned"
     KEEPER_FENCED = "keeper_fenced"
+    REGISTRATION_LAPSED = "registration_lapsed"
 
     UPLOAD_REQUESTED = "upload_requested"  # 1
     SLOT_GRANTED = "slot_granted"  # 2

@@ -46,6 +46,10 @@ class Node(Protocol):
     def address(self) -> Address:
         """Where its gRPC server listens."""
 
+    @property
+    def pid(self) -> int:
+        """The id of the process that it runs, or ran, in."""
+
     def state(self) -> NodeState:
         """Return how it is found to be: running, paused or dead, whoever did it."""
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dfslab.views.exports import Events
     from dfslab.views.looking import Looking
     from dfslab.views.plots import Plots
+    from dfslab.views.story import Story
 
 
 class Looks(Running):
@@ -87,6 +88,27 @@ class Looks(Running):
             `at` is not within the trace.
         """
         return self._looking().explain(keeper, file_name, at)
+
+    def story(self, file_name: str | None = None, since_s: float = 0.0) -> Story:
+        """Return what happened to a file and to the nodes meanwhile, or to everything, in sentences.
+
+        It prints as text and shows as a table in a notebook; its `.steps` are the events, oldest first.
+
+        Parameters
+        ----------
+        file_name : str, optional
+            A file that is or was there; by default all of them.
+        since_s : float
+            Only from this moment on, seconds since the cluster started (`now_s`).
+
+        Raises
+        ------
+        NoSuchFile
+            The trace tells of no such file, present or past.
+        InvalidOption
+            `since_s` is not within the trace.
+        """
+        return self._looking().story(file_name, since_s)
 
     @property
     def plot(self) -> Plots:

@@ -113,6 +113,45 @@ class NodeFaults(Conditions):
         with self._changing():
             return self._nodes.resume(keeper)[0]
 
+    def pid(self, node: str | int) -> int:
+        """Return the id of the process that a keeper or the "master" runs in, or ran in before it died.
+
+        With `isolation="process"` each has one of its own; as threads, all are in this one.
+        Raises UnknownKeeper.
+        """
+        self._check_open()
+        return self._nodes.node(node).pid
+
+    def fail_at(self, node: str | int, point: str, action: str = "kill", at: int = 1) -> None:
+        """Have a node fail at a named point of its work, once: the moments that nobody hits by hand.
+
+        A dead node meets it after its next start. `wait_for_dead("master")` returns when the master has.
+
+        Parameters
+        ----------
+        node : str or int
+            A keeper, by its name or its number, or "master".
+        point : str
+            "keeper.receiving" (a part of an upload has come), "keeper.before.sync-data", "keeper.sync-data"
+            and so on (before and after each step of `dfslab.core.keeper.shelf`), "keeper.before-report" (a
+            replica is durable, the master not told yet); "master.before-commit", "master.in-commit",
+            "master.after-commit" (the catalog has it, nobody is answered yet).
+        action : {"kill", "stop", "EIO", "ENOSPC"}
+            SIGKILL, SIGSTOP, or an error of the disk. Threads can meet the errors only.
+        at : int
+            At which passage, from 1 on.
+
+        Raises
+        ------
+        InvalidOption
+            There is no such action, or not for threads.
+        UnknownKeeper
+        WrongState
+            The keeper is paused, or was decommissioned.
+        """
+        with self._changing():
+            self._nodes.arm(node, point, action, at)
+
     def add_keeper(self) -> str:
         """Start one more keeper and return its name once it is registered."""
         with self._changing():

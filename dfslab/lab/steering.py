@@ -8,7 +8,9 @@ from dfslab.core.checks import check_count, check_flag, check_timeout
 from dfslab.core.errors import WaitTimedOut, WrongState
 from dfslab.core.history import Table
 from dfslab.core.model import CheckedReplica
+from dfslab.core.nodes import MASTER
 from dfslab.core.recovery import short_of_replicas
+from dfslab.lab.nodes import NodeState
 from dfslab.lab.running import Running
 from dfslab.lab.waits import wait_until
 from dfslab.runtime.gate import NodeDown
@@ -151,7 +153,7 @@ class Steering(Running):
         Parameters
         ----------
         keeper : str or int
-            Its name or its number.
+            Its name or its number. Nobody declares the master dead: with "master", wait until it is.
         timeout_s : float, optional
             How long to wait at most, seconds; by default 10 s more than the heartbeat timeout.
 
@@ -161,6 +163,8 @@ class Steering(Running):
         WaitTimedOut
             Naming what the master has it as.
         """
+        if keeper == MASTER:
+            return self._wait_for_dead_master(timeout_s)
         return self._wait_for_liveness(keeper, timeout_s, alive=False)
 
     def wait_for_alive(self, keeper: str | int, timeout_s: float | None = None) -> float:
@@ -173,8 +177,7 @@ class Steering(Running):
     def _wait_for_liveness(self, keeper: str | int, timeout_s: float | None, *, alive: bool) -> float:
         self._check_open()
         name = self._nodes.name_of(keeper)
-        usual_s = self._options.heartbeat_timeout_s + 10.0
-        limit_s = usual_s if timeout_s is None else check_timeout("timeout_s", timeout_s)
+        limit_s = self._liveness_limit_s(timeout_s)
 
         def missing(table: Table) -> list[str]:
             self._check_open()
@@ -184,3 +187,15 @@ class Steering(Running):
             return [f"the master has {name} as {row.state if row else 'unknown'}"]
 
         return wait_until(self._recorder, missing, limit_s)
+
+    def _wait_for_dead_master(self, timeout_s: float | None) -> float:
+        def missing(table: Table) -> list[str]:
+            self._check_open()
+            state = self._nodes.master_state
+            return [] if state is NodeState.KILLED else [f"the master is {state}"]
+
+        return wait_until(self._recorder, missing, self._liveness_limit_s(timeout_s))
+
+    def _liveness_limit_s(self, timeout_s: float | None) -> float:
+        usual_s = self._options.heartbeat_timeout_s + 10.0
+        return usual_s if timeout_s is None else check_timeout("timeout_s", timeout_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 
 from dfslab.core.errors import InvalidOption
@@ -24,6 +25,11 @@ class _InThreads:
 
     gate: Gate
     armed: dict[str, None]
+
+    @property
+    def pid(self) -> int:
+        """The id of this process."""
+        return os.getpid()
 
     def state(self) -> NodeState:
         """Return whether it is held; a killed one is known to whoever killed it."""

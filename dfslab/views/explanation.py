@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -49,21 +50,29 @@ class Explanation:
     steps: tuple[Step, ...] = ()
 
     def __str__(self) -> str:
-        width = max((len(step.clock) for step in self.steps), default=0)
-        lines = [f"  {step.clock:>{width}}  {step.sentence}" for step in self.steps]
-        return "\n".join([self.answer, *lines])
+        return "\n".join([self.answer, *steps_text(self.steps)])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        time = "padding:1px 12px 1px 0;text-align:right;white-space:nowrap;border:0;background:none"
-        text = "padding:1px 0;text-align:left;border:0;background:none"
-        rows = "".join(
-            f"<tr style='background:none' data-event='{escape(step.event)}'><td style='{time}'>{step.clock}"
-            f"</td><td style='{text}'>{escape(step.sentence)}</td></tr>"
-            for step in self.steps
-        )
-        table = f"<table style='margin:4px 0;border:0;color:inherit;font-size:inherit'><tbody>{rows}</tbody></table>"
-        body = table if self.steps else ""
+        body = steps_html(self.steps) if self.steps else ""
         style = "font-size:90%;line-height:1.4"
         return f"<div class='dfs-explanation' style='{style}'><b>{escape(self.answer)}</b>{body}</div>"
+
+
+def steps_text(steps: Sequence[Step]) -> list[str]:
+    """Return a line for each step, with the times in a column."""
+    width = max((len(step.clock) for step in steps), default=0)
+    return [f"  {step.clock:>{width}}  {step.sentence}" for step in steps]
+
+
+def steps_html(steps: Sequence[Step]) -> str:
+    """Return the steps as a table of two columns without lines."""
+    time = "padding:1px 12px 1px 0;text-align:right;white-space:nowrap;border:0;background:none"
+    text = "padding:1px 0;text-align:left;border:0;background:none"
+    rows = "".join(
+        f"<tr style='background:none' data-event='{escape(step.event)}'><td style='{time}'>{step.clock}"
+        f"</td><td style='{text}'>{escape(step.sentence)}</td></tr>"
+        for step in steps
+    )
+    return f"<table style='margin:4px 0;border:0;color:inherit;font-size:inherit'><tbody>{rows}</tbody></table>"

@@ -16,6 +16,7 @@ from dfslab.views.explanation import Explanation
 from dfslab.views.exports import Events
 from dfslab.views.plots import Plots
 from dfslab.views.source import Source
+from dfslab.views.story import Story, story
 
 if TYPE_CHECKING:
     from dfslab.views.dashboard import Dashboard
@@ -104,6 +105,31 @@ class Looking:
             `at` is not within the trace.
         """
         return explain(self._source(at), keeper, file_name)
+
+    def story(self, file_name: str | None = None, since_s: float = 0.0) -> Story:
+        """Return what happened to a file and to the nodes meanwhile, or to everything, in sentences.
+
+        Parameters
+        ----------
+        file_name : str, optional
+            A file that is or was there; by default all of them.
+        since_s : float
+            Only from this moment on, seconds since the cluster started.
+
+        Returns
+        -------
+        Story
+            `.steps` are its events, oldest first (`time_s`, `event`, `sentence`); it prints as text and
+            shows as a table in a notebook.
+
+        Raises
+        ------
+        NoSuchFile
+            The trace tells of no such file, present or past.
+        InvalidOption
+            `since_s` is not within the trace.
+        """
+        return story(self.source, file_name, self.moment("since_s", since_s))
 
     def node_states(self, at: float | None = None) -> dict[str, str]:
         """Return what the laboratory had done to each keeper: "running", "paused", "dead" or "decommissioned"."""

@@ -82,6 +82,7 @@ def _bytes(event: TraceEvent) -> str:
 _SENTENCES: Mapping[Kind, Callable[[TraceEvent, str], str]] = {
     Kind.CLUSTER_STARTED: lambda e, f: f"cluster {e.detail.get('name', '')} started",
     Kind.MASTER_STARTED: lambda e, f: "the master started, with what its catalog remembers",
+    Kind.FILE_RESTORED: lambda e, f: f"the catalog had {f}{_bytes(e)}",
     Kind.REPLICA_RESTORED: lambda e, f: f"the catalog had the copy of {f} on {e.peer}",
     Kind.SAFE_MODE_ENDED: lambda e, f: "the master, restarted, stopped waiting for its keepers' reports",
     Kind.MASTER_READ_ONLY: lambda e, f: f"the master can be read from only: {_because(e)}",
@@ -92,13 +93,16 @@ _SENTENCES: Mapping[Kind, Callable[[TraceEvent, str], str]] = {
     Kind.KEEPER_DRAINING: lambda e, f: f"the master began to drain {e.peer}, which is to be decommissioned",
     Kind.KEEPER_DECOMMISSIONED: lambda e, f: f"the master let {e.peer} go: its files have enough copies elsewhere",
     Kind.KEEPER_FENCED: lambda e, f: f"{e.node} stopped: another process had registered under its name",
+    Kind.REGISTRATION_LAPSED: lambda e, f: (
+        f"the master refused what {e.node} said as its incarnation {e.detail.get('incarnation', '')}: it registers anew"
+    ),
     Kind.UPLOAD_REQUESTED: lambda e, f: f"{e.node} asked the master to store {f}{_bytes(e)}",
     Kind.SLOT_GRANTED: lambda e, f: f"the master chose {e.detail['keeper']} for the upload",
     Kind.UPLOAD_STARTED: lambda e, f: f"{e.node} began to send {f} to {e.peer}",
     Kind.UPLOAD_RETRIED: lambda e, f: f"{e.node} tried {f} elsewhere: {_because(e)}",
-    Kind.UPLOAD_ACKNOWLEDGED: lambda e, f: f"the master told {e.peer} that {f} is stored",
+    Kind.UPLOAD_ACKNOWLEDGED: lambda e, f: f"the master told {e.peer or 'the client'} that {f} is stored",
     Kind.UPLOAD_FAILED: lambda e, f: f"the upload of {f} failed: {_because(e)}",
-    Kind.REPLICA_STORED: lambda e, f: f"{e.node} had {f} safe on its disk and told the master",
+    Kind.REPLICA_STORED: lambda e, f: f"{e.node} had {f} safe on its disk and was about to tell the master",
     Kind.FILE_COMMITTED: lambda e, f: f"the master committed {f}{_bytes(e)}",
     Kind.REPLICA_RECORDED: lambda e, f: f"the master recorded the copy of {f} on {e.peer}",
     Kind.COPY_ORDERED: lambda e, f: (
@@ -126,3 +130,6 @@ _SENTENCES: Mapping[Kind, Callable[[TraceEvent, str], str]] = {
     Kind.NODE_ERROR: lambda e, f: f"{e.node} met an error: {_because(e)}",
     Kind.FAULT: lambda e, f: action_text(e),
 }
+
+SPOKEN = frozenset(_SENTENCES)
+"""The kinds that have a sentence."""

@@ -18,7 +18,7 @@ import pytest
 
 import dfslab
 from dfslab.cluster import Cluster
-from dfslab.core.errors import InvalidOption, PortTaken, ProcessDied, WrongState
+from dfslab.core.errors import InvalidOption, PortTaken, ProcessDied, UnknownKeeper, WaitTimedOut, WrongState
 from dfslab.core.trace import Kind
 from dfslab.lab.launching import check_isolation
 from dfslab.lab.nodes import NodeState
@@ -262,6 +262,36 @@ def test_a_failpoint_waits_for_a_nodes_next_start_and_stops_it_there(processes: 
     cluster.resume(3)
     assert uploading.join() is None
     assert list(cluster.root.glob("keeper-3/replicas/*.data"))
+
+
+def test_a_node_fails_where_it_is_told_to_and_the_masters_own_death_can_be_waited_for(processes: Starter) -> None:
+    """FAULTS 6: recorded, and nobody was answered."""
+    cluster = processes(replicas=2)
+    with pytest.raises(WaitTimedOut, match="the master is running"):
+        cluster.wait_for_dead("master", timeout_s=0.2)
+    pid = cluster.pid("master")
+    cluster.fail_at("master", "master.after-commit", "kill")
+
+    uploading = InThread(lambda: cluster.upload(content(300_000), name="clip"))
+    cluster.wait_for_dead("master")
+
+    assert not psutil.pid_exists(pid)
+    assert cluster.pid("master") == pid, "what it was"
+    cluster.restart_master()
+    assert cluster.pid("master") != pid
+    assert uploading.join() is None
+    story = str(cluster.story("clip"))
+    assert "the catalog had clip" in story
+    assert "the master told the client that clip is stored" in story
+
+
+def test_threads_are_in_this_process_and_fail_there_by_errors_only(cluster: Cluster) -> None:
+    assert cluster.pid(1) == cluster.pid("master") == os.getpid()
+    with pytest.raises(InvalidOption, match="isolation='process'"):
+        cluster.fail_at(1, "keeper.before.rename-data")
+    for unknown in (lambda: cluster.pid(9), lambda: cluster.fail_at(9, "keeper.before.rename-data", "EIO")):
+        with pytest.raises(UnknownKeeper):
+            unknown()
 
 
 def test_an_error_at_a_failpoint_costs_the_upload_one_keeper_in_processes(processes: Starter) -> None:

@@ -440,7 +440,7 @@ def test_it_prints_as_a_chain_with_times() -> None:
         "  0.000 s  keeper-2 registered and reported what is on its disk",
         "  3.000 s  the master declared keeper-2 dead: it had missed its heartbeats",
         "  3.000 s  the master ordered a copy of clip.mp4 from keeper-1 to keeper-4 (2 of 3 live copies)",
-        "  4.000 s  keeper-4 had clip.mp4 safe on its disk and told the master",
+        "  4.000 s  keeper-4 had clip.mp4 safe on its disk and was about to tell the master",
         "  4.000 s  the master recorded the copy of clip.mp4 on keeper-4",
     ]
     assert repr(why(world, "keeper-4")) == str(why(world, "keeper-4"))

@@ -187,7 +187,9 @@ class Keeper:
     def _on_lapsed(self, event: events.RegistrationLapsed, now: float) -> list[Instruction]:
         if event.incarnation != self.incarnation:
             return []  # said before the registration that stands
-        return self._register_anew(event, now)
+        note = self._tracer.event(Kind.REGISTRATION_LAPSED, now, peer=MASTER, incarnation=event.incarnation)
+        todo = self._register_anew(event, now)
+        return [instructions.Note(note), *todo] if todo else []
 
     def _register_anew(self, event: events.RegistrationLapsed | events.ReportGivenUp, now: float) -> list[Instruction]:
         before, self.membership = self.membership, next_membership(self.membership, event)
