@@ -489,6 +489,24 @@ def test_the_surplus_goes_from_the_fullest_keeper() -> None:
     assert orders(world.scan(at=8.5)) == [Drop(version.id, fullest)]
 
 
+def test_what_a_restarted_keeper_has_found_on_its_disk_goes_before_what_was_checked_on_its_way_in() -> None:
+    """FAULTS 25: three keepers came back with rotten copies, and pushed the three good ones out."""
+    world, version = surplus_world()
+    for number in (5, 6):
+        world.register(f"keeper-{number}", version, at=5.0)
+    for keeper in ("keeper-2", "keeper-5", "keeper-6"):
+        world.register(keeper, version, boot=f"{keeper}/restarted", at=5.0)
+    world.store("big.mp4", on="keeper-3", size=1000)  # which alone would make it the first to give its copy up
+
+    drops = orders(world.scan(at=8.5))
+
+    assert sorted(drop.keeper for drop in drops if isinstance(drop, Drop) and drop.version == version.id) == [
+        "keeper-2",
+        "keeper-5",
+        "keeper-6",
+    ]
+
+
 def test_a_surplus_is_never_trimmed_below_the_goal() -> None:
     """Guarantee 4, FAULTS 25."""
     world, version = surplus_world()

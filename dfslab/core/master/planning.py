@@ -143,7 +143,12 @@ def propose_drops(state: MasterState, now: float) -> list[PlannedAction]:
 def _surplus_of(state: MasterState, version: Version) -> Iterator[PlannedAction]:
     rows = [row for row in state.table.replicas(version.id).values() if row.state is ReplicaState.VALID]
     live = [row for row in rows if state.is_alive(row.keeper)]
-    live.sort(key=lambda row: state.table.stored_bytes(row.keeper), reverse=True)
+
+    def goes_first(row: Replica) -> tuple[bool, int]:
+        """Return what a restarted keeper has found before what was checked on its way in; then, the fullest's."""
+        return version.id in state.keepers[row.keeper].found, state.table.stored_bytes(row.keeper)
+
+    live.sort(key=goes_first, reverse=True)
     for row in live[: len(live) - state.options.replicas]:
         reason = f"{len(live)} live copies, {state.options.replicas} wanted"
         yield PlannedAction("drop", version.name, version.id, "", row.keeper, reason)

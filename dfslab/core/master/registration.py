@@ -42,6 +42,8 @@ def on_register(state: MasterState, event: Register, now: float, out: Effects) -
         raise KeeperFenced(keeper=keeper.id)
     if event.boot == keeper.boot and 0 < event.sequence <= keeper.sequence:
         raise StaleIncarnation(keeper=keeper.id, incarnation=keeper.incarnation)
+    if keeper.boot and keeper.boot != event.boot:
+        keeper.found = dict.fromkeys(stored.version for stored in event.report)
     _supersede(keeper, event.boot)
     keeper.sequence = event.sequence
     keeper.liveness = next_liveness(keeper.liveness, Sign.REGISTERED)

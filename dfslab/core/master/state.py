@@ -30,7 +30,10 @@ NOWHERE = Address("", 0)
 
 @dataclass
 class Keeper:
-    """A data keeper as the master knows it."""
+    """A data keeper as the master knows it.
+
+    `found` is what its process found on the disk when it started: nobody has checked these bytes since.
+    """
 
     id: str
     liveness: Liveness
@@ -46,6 +49,7 @@ class Keeper:
     copies_in: int = 0
     copies_out: int = 0
     incoming_bytes: int = 0
+    found: dict[str, None] = field(default_factory=dict)
 
     @property
     def serves(self) -> bool:

@@ -126,6 +126,7 @@ def _record(state: MasterState, version: Version, event: ReplicaStored, out: Eff
     told = (event.size, event.block_size, event.checksums)
     if told != (version.size, version.block_size, version.checksums):
         return Recorded(keep=False, reason="its size or checksums are not the version's")
+    state.keepers[event.keeper].found.pop(version.id, None)
     replicas.put(state, version, event.keeper, event.path, out, event.cause)
     return Recorded(keep=True)
 
