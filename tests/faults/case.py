@@ -23,8 +23,9 @@ QUICK: dict[str, Any] = {
     "heartbeat_interval_s": 5.0,
     "heartbeat_timeout_s": 40.0,
     "replication_interval_s": 15.0,
+    "scrub_interval_s": 20_000.0,
 }
-"""Heartbeats every 0.25 s, death after 2 s, a scan every 0.75 s, orphans collected after 3 s."""
+"""Heartbeats every 0.25 s, death after 2 s, a scan every 0.75 s, orphans collected after 3 s, scrubs at will."""
 LEFTOVER_LIMIT_S = 10.0
 
 _names = itertools.count(1)

@@ -109,6 +109,11 @@ class Tmpfs:
             pytest.skip(f"a small disk can't be mounted here ({done.stderr.strip()}): run as root")
         self._ballast = folder / "ballast"
 
+    @property
+    def is_full(self) -> bool:
+        """True from `fill` to `free`."""
+        return self._ballast.exists()
+
     def fill(self) -> int:
         """Write until the disk takes nothing more; return the bytes that it took."""
         taken = 0

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
+from pathlib import Path
 
 import crc32c
 import pytest
 
 from dfslab.client import Download
+from dfslab.core.model import StoredReplica
 from dfslab.core.trace import Kind
 from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime.replica_writer import ReplicaWriter
 from tests.faults import disks
 from tests.faults.case import Case
+from tests.faults.disks import Tmpfs
+from tests.faults.dying import arm, emptiest
 from tests.faults.ledger import Ledger
 from tests.faults.plugin import row
 from tests.faults.reading import FirstFrom
@@ -83,6 +89,10 @@ def do_harm(copy: disks.Copy, harm: str, case: Case) -> None:
     noted = copy.crc.read_bytes()
     at = case.rng.randrange(len(noted))
     match harm:
+        case "flipped bit":
+            content = copy.data.read_bytes()
+            where = case.rng.randrange(size)
+            copy.data.write_bytes(content[:where] + bytes([content[where] ^ 4]) + content[where + 1 :])
         case "too long":
             with copy.data.open("ab") as file:
                 file.write(case.rng.randbytes(case.rng.randrange(1, 300 * KB)))
@@ -167,5 +177,154 @@ def test_a_replica_that_a_keeper_claims_and_has_not_is_found_by_its_next_report(
     case.strike("claims that a report took back")
 
 
+@row(39)
+def test_a_keeper_that_reports_what_it_threw_away_is_found_by_the_first_reader(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The target of a copy does all that it should, but for the bytes: they are gone once their name is reported."""
+    files = case.start()
+    liars: list[str] = []
+    publish, commits = ReplicaWriter.commit, itertools.count(1)
+
+    def publish_and_throw_away(writer: ReplicaWriter) -> StoredReplica:
+        stored = publish(writer)
+        if next(commits) == 2:  # the first is the upload, the others are its copies
+            liars.append(disks.Copy(Path(stored.path)).keeper)
+            Path(stored.path).unlink()
+        return stored
+
+    monkeypatch.setattr(ReplicaWriter, "commit", publish_and_throw_away)
+    files.upload("clip", case.rng.randrange(600 * KB, 2 * MB))
+    files.cluster.wait_for_replicas("clip")
+    (liar,) = liars
+
+    got = files.download("clip", scheduler=FirstFrom(liar))
+
+    case.strike("lies that a reader met", failed_chunks(got, liar, "holds no replica"))
+    until("the lie to be known", lambda: found_bad(files, liar))
+
+
 def forgotten(files: Ledger, keeper: str) -> int:
     return sum(event.peer == keeper for event in files.events(Kind.REPLICA_FORGOTTEN))
+
+
+# -- what nobody reads ------------------------------------------------------------------------
+
+
+@row(16, 17, 18)
+def test_harm_that_nobody_reads_is_found_by_the_scrubber_set_aside_and_replaced(case: Case) -> None:
+    files = case.start()
+    harms = ["flipped bit", "too long", "cut short", "checksums damaged", "checksums missing"]
+    for harm in harms:
+        files.upload(harm, case.rng.randrange(100 * KB, 600 * KB))
+    files.cluster.wait_for_replicas()
+    victims = {}
+    for harm in harms:
+        victims[harm] = case.rng.choice(files.holders(harm))
+        do_harm(disks.copy_on(files.cluster.root, victims[harm], files.version(harm)), harm, case)
+
+    for keeper in sorted(set(victims.values())):
+        files.cluster.scrub_now(keeper)
+
+    for harm, keeper in victims.items():
+        found = [one for one in files.events(Kind.REPLICA_CORRUPT) if (one.file_name, one.peer) == (harm, keeper)]
+        case.strike(harm, len(found))
+    assert case.struck.total() == len(harms), case.struck
+
+
+@row(25)
+@pytest.mark.parametrize("scrub_mb_s", [16.0, 0.05])
+def test_copies_that_went_bad_while_their_keepers_were_away_do_not_push_good_ones_out(
+    case: Case, scrub_mb_s: float
+) -> None:
+    """Three keepers die one after another and come back with rotten copies: of six live copies, three are bad."""
+    files = case.start(6, scrub_rate_mb_s=scrub_mb_s)
+    first = stored(case, files)
+    version = files.version("clip")
+    for keeper in first:
+        files.cluster.kill(keeper)
+        files.cluster.wait_for_dead(keeper)
+        files.cluster.wait_for_replicas("clip")
+    files.upload("later", 2 * MB)  # on the good three, so that they are the fullest, which give up copies first
+    files.cluster.wait_for_replicas("later")
+    for keeper in first:
+        do_harm(disks.copy_on(files.cluster.root, keeper, version), "flipped bit", case)
+
+    for keeper in first:
+        files.cluster.restart(keeper)
+        case.strike("rotten copies that came back")
+    until("the surplus to go", lambda: len(files.holders("clip")) <= files.replicas)
+
+    files.download("clip")
+
+
+# -- disks that are full, or fail -------------------------------------------------------------
+
+
+@row(13)
+@pytest.mark.parametrize("moment", ["before an upload", "in the middle of an upload"])
+def test_a_full_disk_sends_the_upload_to_another_keeper_and_keeps_what_it_has(case: Case, moment: str) -> None:
+    root = case.folder / "cluster"
+    disk = Tmpfs(root / "keeper-1", 12 * MB)
+    case.finally_(disk.unmount)
+    files = case.start(1, replicas=1, isolation="process", root=root, heartbeat_interval_s=30.0)
+    old = files.content(700 * KB)
+    files.upload("old", old)
+    files.cluster.add_keeper()
+    ballast = files.content(900 * KB)
+    files.upload("ballast", ballast)  # on keeper-2, so that keeper-1 is the next one's
+    files.cluster.set_link("keeper-1", rate_mb_s=8)
+
+    def fill(done: int, total: int) -> None:
+        if done and not disk.is_full:
+            disk.fill()
+
+    if moment == "before an upload":
+        disk.fill()
+    info = files.upload("clip", 3 * MB, progress=fill)
+
+    assert info.holders == ("keeper-2",)
+    (refused,) = [one for one in files.events(Kind.UPLOAD_RETRIED) if one.peer == "keeper-1"]
+    assert "keeper-1 could not store the replica" in refused.detail["reason"]
+    assert ("disk is full" in refused.detail["reason"]) == (moment != "before an upload"), refused.detail["reason"]
+    case.strike(f"a disk that was full {moment}")
+    assert not disks.temporary_files(root / "keeper-1")
+    files.download("old")
+    disk.free()
+
+
+@row(15)
+def test_after_a_failed_fsync_there_is_no_acknowledgement_no_second_one_and_no_replica(case: Case) -> None:
+    files = case.start(2, replicas=1, isolation="process")
+    files.upload("earlier", 100 * KB)
+    victim = emptiest(files)  # and it stays so: nothing that is asked of it succeeds
+    for step in ("sync-data", "sync-checksums", "sync-directory"):
+        before = files.count(Kind.UPLOAD_RETRIED)
+        arm(files, victim, f"keeper.before.{step}", "EIO")
+
+        info = files.upload(f"clip-{step}", case.rng.randrange(100 * KB, 2 * MB))
+
+        passed = files.cluster._nodes.disarm(victim, f"keeper.before.{step}")
+        assert passed == 1, "an fsync was tried again"
+        case.strike(f"EIO at {step}", passed)
+        retried = files.events(Kind.UPLOAD_RETRIED)[before:]
+        assert [one.peer for one in retried] == [victim]
+        assert "could not store the replica" in retried[0].detail["reason"]
+        assert victim not in info.holders
+        assert [copy for copy in disks.copies(files.cluster.root) if copy.keeper == victim] == []
+        assert not disks.temporary_files(files.cluster.root / victim)
+
+
+@row(15)
+def test_a_copy_whose_fsync_fails_is_no_copy_and_is_made_again(case: Case) -> None:
+    files = case.start(3, replicas=2, isolation="process")
+    files.upload("clip", case.rng.randrange(100 * KB, 2 * MB))
+    files.cluster.wait_for_replicas()
+    victim = emptiest(files)
+    arm(files, victim, "keeper.before.sync-data", "EIO")
+
+    files.cluster.kill(case.rng.choice(files.holders("clip")))
+
+    failed = until("the copy to fail", lambda: files.events(Kind.COPY_FAILED))
+    case.strike("copies whose fsync failed", sum(one.peer == victim for one in failed))
+    files.cluster.wait_for_replicas("clip")
