@@ -42,6 +42,8 @@ class Recorder:
         self._changed = threading.Condition()
         # A line a write: whoever reads the file along, or after a crash, finds whole lines.
         # What is no text (a stranger's path in a reason) is written as JSON escapes it.
+        if path:
+            path.touch(mode=0o600)  # it names every file: for its owner only
         self._file: IO[str] | None = (
             path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace") if path else None
         )
