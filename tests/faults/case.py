@@ -27,6 +27,7 @@ QUICK: dict[str, Any] = {
 }
 """Heartbeats every 0.25 s, death after 2 s, a scan every 0.75 s, orphans collected after 3 s, scrubs at will."""
 LEFTOVER_LIMIT_S = 10.0
+PART_BYTES = 1 << 22
 
 _names = itertools.count(1)
 
@@ -76,6 +77,12 @@ class Case:
     def finally_(self, undo: Callable[[], object]) -> None:
         """Have something done at the end, whatever happens; what was begun last ends first."""
         self._undo.callback(undo)
+
+    def write(self, path: Path, size: int) -> None:
+        """Write a file of so many bytes, drawn a part at a time."""
+        with path.open("wb") as file:
+            for at in range(0, size, PART_BYTES):
+                file.write(self.rng.randbytes(min(PART_BYTES, size - at)))
 
     def process(self, command: Sequence[str | Path], **options: Any) -> subprocess.Popen[bytes]:
         """Start a program that ends with the case at the latest; `options` are those of Popen."""

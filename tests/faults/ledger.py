@@ -98,8 +98,10 @@ class Ledger:
         with self._timed(f"upload({name!r})", limit_s), self._noted(change):
             return self.cluster.upload(data, name=name, ack_replicas=ack_replicas, progress=progress)
 
-    def begin(self, name: str, content: bytes) -> Change:
+    def begin(self, name: str, content: bytes | Path) -> Change:
         """Note an upload that somebody else makes: it may happen until `end`, or for ever."""
+        if isinstance(content, Path):
+            return self._changes.begin(name, disks.digest_of(content))
         return self._changes.begin(name, hashlib.sha256(content).hexdigest())
 
     def end(self, change: Change, outcome: Outcome) -> None:

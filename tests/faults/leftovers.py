@@ -1,4 +1,4 @@
-"""What a case must not leave behind in this process and on this machine: threads, ports, child processes."""
+"""What a case must not leave behind on this machine, nor use up: threads, ports, child processes, memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
 
@@ -40,3 +41,9 @@ def _answers(port: int) -> bool:
     with socket.socket() as sock:
         sock.settimeout(1.0)
         return sock.connect_ex(("127.0.0.1", port)) == 0
+
+
+def peak_memory_bytes(pid: int) -> int:
+    """Return the most memory that a process has ever had."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024

@@ -8,8 +8,8 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
+import psutil
 import pytest
 
 import dfslab
@@ -19,6 +19,7 @@ from dfslab.runtime import frames
 from tests.cluster.by_hand import ask, connected, granted, proven, to_write
 from tests.faults.case import QUICK, Case
 from tests.faults.ledger import Ledger
+from tests.faults.leftovers import peak_memory_bytes
 from tests.faults.plugin import row
 from tests.faults.waiting import until
 
@@ -51,9 +52,10 @@ def rest_of(sock: socket.socket) -> bytes:
 
 @row(32)
 def test_what_is_not_the_protocol_gets_the_connection_closed_and_nothing_allocated(case: Case) -> None:
-    files = case.start(n=3)
+    files = case.start(n=3, isolation="process")
     files.upload("clip", MB)
-    before = peak_memory_bytes()
+    nodes = [child.pid for child in psutil.Process().children()]
+    before = {pid: peak_memory_bytes(pid) for pid in nodes}
     rubbish = {**GARBAGE, "noise": case.rng.randbytes(case.rng.randrange(8, 2000))}
 
     for what, garbage in rubbish.items():
@@ -65,7 +67,8 @@ def test_what_is_not_the_protocol_gets_the_connection_closed_and_nothing_allocat
                 assert error_in(answer) in ("ProtocolError", "BadToken"), what
             case.strike(what)
 
-    assert peak_memory_bytes() - before < 50 * MB
+    for pid, had in before.items():
+        assert peak_memory_bytes(pid) - had < 16 * MB, "something was allocated"
 
 
 def error_in(answer: bytes) -> str:
@@ -91,12 +94,6 @@ def test_an_upload_of_impossible_size_is_refused_before_a_byte_is_allocated(case
         case.strike("impossible sizes")
 
     assert abs(os.statvfs(case.folder).f_bavail - free) * 4096 < 500 * MB
-
-
-def peak_memory_bytes() -> int:
-    """Return the most memory that this process has ever had."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 @row(33)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
+import sys
+import textwrap
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import grpc
+import psutil
 import pytest
 
 from dfslab.core.errors import InvalidName, NoSuchFile
@@ -15,8 +20,10 @@ from dfslab.core.trace import Kind
 from dfslab.runtime import dfs_pb2 as pb
 from tests.faults import disks
 from tests.faults.case import Case
+from tests.faults.changes import Outcome
 from tests.faults.ledger import Ledger
-from tests.faults.plugin import row
+from tests.faults.leftovers import peak_memory_bytes
+from tests.faults.plugin import BIG_VARIABLE, row
 from tests.faults.reading import FirstFrom
 from tests.faults.waiting import until
 
@@ -200,3 +207,52 @@ def test_files_of_every_awkward_size_come_back_identical(case: Case) -> None:
         assert files.upload(f"of-{size}", size).size == size
         assert files.download(f"of-{size}").size == size
         case.strike("awkward sizes")
+
+
+BIG_BYTES = 256 * MB
+ALLOWED_BYTES = 64 * MB
+"""What a transfer may add to a process's memory, whatever its size: buffers, and what is imported for it."""
+
+ROUND_TRIP = """
+    import resource, sys
+    import dfslab
+
+    address, token, source, target = sys.argv[1:]
+    with dfslab.Client(address, token=token) as client:
+        client.upload(b"small", "small")
+        client.download("small", target)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        client.upload(source, "big", ack_replicas=2)
+        client.download("big", target)
+        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+@row(31)
+def test_a_file_larger_than_any_buffer_comes_back_identical_with_little_memory(case: Case) -> None:
+    """256 MB of real bytes; 10 GB with DFSLAB_BIG, as `make soak` has it."""
+    size = 10_000 * MB if os.environ.get(BIG_VARIABLE) else BIG_BYTES
+    files = case.start(2, replicas=2, isolation="process", heartbeat_timeout_s=100.0)
+    source, target = case.folder / "source", case.folder / "target"
+    case.write(source, size)
+    children = psutil.Process().children()
+    files.upload("first", KB)
+    before = {child.pid: peak_memory_bytes(child.pid) for child in children}
+    command = [sys.executable, "-c", textwrap.dedent(ROUND_TRIP), files.cluster.address, files.cluster.token]
+    client = case.process([*command, source, target], stdout=subprocess.PIPE)
+
+    change = files.begin("big", source)
+    small = files.begin("small", b"small")
+    added, _ = client.communicate(timeout=100.0 + size / MB)
+
+    assert client.returncode == 0
+    for one in (change, small):
+        files.end(one, Outcome.ACKNOWLEDGED)
+    assert target.stat().st_size == size
+    assert disks.digest_of(target) == disks.digest_of(source)
+    assert int(added) < ALLOWED_BYTES, "the client's memory"
+    for pid, had in before.items():
+        assert peak_memory_bytes(pid) - had < ALLOWED_BYTES, "a node's memory"
+    case.strike(f"{size // MB} MB there and back")
+    source.unlink()
+    target.unlink()
