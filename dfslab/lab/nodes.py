@@ -274,15 +274,16 @@ class Nodes:
 
     def _look_at(self, slot: _Slot) -> None:
         """Notice what was done to a keeper behind the laboratory's back, by a failpoint or by hand."""
-        slot.state = self._found(slot.settings.name, slot.node, slot.state)
+        slot.state = self._found(slot.settings.name, slot.node, slot.state, _ports_of(slot.settings))
 
-    def _found(self, name: str, node: Node, believed: NodeState) -> NodeState:
+    def _found(self, name: str, node: Node, believed: NodeState, ports: Sequence[Address]) -> NodeState:
         if believed not in (NodeState.RUNNING, NodeState.PAUSED):
             return believed
         found = node.state()
         if found is not believed:
             if found is NodeState.KILLED:
                 node.join()  # what it told before
+                self._ports.hold(name, ports)
             self.note(_FOUND[found], name)
         return found
 
@@ -345,7 +346,9 @@ class Nodes:
     def master_state(self) -> NodeState:
         """What was done to the master."""
         with self._lock:
-            self._master_state = self._found(MASTER, self._master, self._master_state)
+            self._master_state = self._found(
+                MASTER, self._master, self._master_state, [_address_of(self._master_settings)]
+            )
             return self._master_state
 
     def _need_master(self, why: str) -> None:
@@ -391,6 +394,10 @@ class Nodes:
         )
         self._recorder.add(event)
         return event.id
+
+    def abandon(self) -> None:
+        """In a forked child: hold no port that a node of the parent's may need."""
+        self._ports.close()
 
     def close(self) -> None:
         """Stop everybody: tell all of them, then wait for all of them."""

@@ -207,6 +207,7 @@ class Running:
         """Be closed without having touched anything, as the copy of a cluster in a forked process is."""
         self._close_lock = threading.Lock()
         self._closing = self._closed = True
+        self._nodes.abandon()
         self._launcher.abandon()
         if self._temporary_root is not None:
             self._temporary_root.abandon()

@@ -100,7 +100,7 @@ def test_a_fork_under_a_running_cluster_prints_nothing_on_stderr() -> None:
 def test_a_forked_process_ends_without_touching_its_parents_cluster(tmp_path: Path) -> None:
     done = run(
         """
-        import multiprocessing, os, dfslab
+        import multiprocessing, os, time, dfslab
         with dfslab.cluster.start(n=3) as cluster:
             cluster.upload(b"x" * 100_000, name="x")
             child = os.fork()
@@ -118,6 +118,13 @@ def test_a_forked_process_ends_without_touching_its_parents_cluster(tmp_path: Pa
             worker.start()
             worker.join()
             print(worker.exitcode, cluster.download("x").size)
+
+            cluster.kill(1)
+            sleeper = multiprocessing.get_context("fork").Process(target=time.sleep, args=[30])
+            sleeper.start()  # it has a copy of the sockets that keep the dead keeper's ports
+            cluster.restart(1)
+            sleeper.kill()
+            sleeper.join()
         """,
         TMPDIR=str(tmp_path),
     )

@@ -481,6 +481,8 @@ def test_what_was_done_by_hand_is_noticed(processes: Starter) -> None:
     wait_until(lambda: cluster._nodes.master_state is NodeState.KILLED)
     with pytest.raises(WrongState, match="already dead"):
         cluster.kill(1)
+    with pytest.raises(OSError, match="in use"), socket.socket() as sock:
+        sock.bind(("127.0.0.1", int(cluster.address.rpartition(":")[2])))  # nobody else gets a dead node's port
 
     cluster.heal_all()
     cluster.wait_for_recovery()
