@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo browser test fuzz lint format proto gallery notebooks bench clean
+.PHONY: help lab demo browser faketime test faults fuzz lint format proto gallery notebooks bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,8 +30,19 @@ browser: ## install Chromium for the browser tests where it is missing (Debian, 
 	  $$as_root apt-get update && \
 	  $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends chromium fonts-liberation; }
 
-test: $(READY) browser ## every test
+faketime: ## install libfaketime, with which a test moves wall clocks, where it is missing (Debian, Ubuntu)
+	@ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || \
+	  if command -v apt-get >/dev/null; then \
+	    as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+	    $$as_root apt-get update && \
+	    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends faketime; \
+	  else echo "no libfaketime here: the tests of wall clocks that jump will be skipped" >&2; fi
+
+test: $(READY) browser faketime ## every test
 	$(BIN)/python -m pytest
+
+faults: $(READY) faketime ## the fault matrix as a table: row, cases, times struck, outcome (ROWS="7 16" for some)
+	$(BIN)/python -m tests.faults $(ROWS)
 
 FUZZ_SECONDS ?= 20
 

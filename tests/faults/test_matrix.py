@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,18 @@ from tests.faults.changes import GONE, Changes, Outcome
 from tests.faults.ledger import Ledger
 from tests.faults.plugin import row
 from tests.faults.rows import ROWS
+
+
+def test_every_row_of_the_matrix_has_a_case() -> None:
+    shown: set[int] = set()
+    for path in Path(__file__).parent.glob("test_*.py"):
+        module = importlib.import_module(f"tests.faults.{path.stem}")
+        for function in vars(module).values():
+            marks = getattr(function, "pytestmark", ())
+            shown.update(number for mark in marks if mark.name == "row" for number in mark.args)
+
+    assert sorted(set(ROWS) - shown) == []
+    assert sorted(ROWS) == list(range(1, 41))
 
 
 def test_a_row_that_does_not_exist_is_refused() -> None:
