@@ -22,6 +22,17 @@ def short_of_replicas(table: Table, running: Collection[str], name: str | None, 
     return missing
 
 
+def above_replicas(table: Table, name: str | None, count: int) -> list[str]:
+    """Return which files (or the one named) have more than `count` copies, or one that is still to be deleted."""
+    files = [row for row in table.files.values() if name is None or row.file_name == name]
+    extra = []
+    for file in files:
+        copies = list(table.replicas.get(file.version, {}))
+        if len(copies) > count:
+            extra.append(f"{file.file_name!r} has {len(copies)} copies ({', '.join(copies)}), {count} are wanted")
+    return extra
+
+
 def not_recovered(table: Table, standing: Standing, replicas: int) -> list[str]:
     """Return which keepers and files are not yet as they should be, apart from what is still broken.
 

@@ -9,7 +9,7 @@ from dfslab.core.errors import WaitTimedOut, WrongState
 from dfslab.core.history import Table
 from dfslab.core.model import CheckedReplica
 from dfslab.core.nodes import MASTER
-from dfslab.core.recovery import short_of_replicas
+from dfslab.core.recovery import above_replicas, short_of_replicas
 from dfslab.lab.nodes import NodeState
 from dfslab.lab.running import Running
 from dfslab.lab.waits import wait_until
@@ -111,7 +111,9 @@ class Steering(Running):
         size = sum(table.files[version].size for version in held)
         return SCRUB_ROOM_S + 3 * size / 1e6 / self._options.scrub_rate_mb_s
 
-    def wait_for_replicas(self, name: str | None = None, count: int | None = None, timeout_s: float = 30.0) -> float:
+    def wait_for_replicas(
+        self, name: str | None = None, count: int | None = None, timeout_s: float = 30.0, *, exactly: bool = False
+    ) -> float:
         """Wait until a file, or every file, has `count` live copies; return the seconds it took.
 
         A copy on a keeper that was killed or paused does not count, also while the master has not
@@ -125,6 +127,8 @@ class Steering(Running):
             By default the cluster's `replicas`.
         timeout_s : float
             How long to wait at most, seconds.
+        exactly : bool
+            Wait also until what is more than that has been trimmed: no row of the lookup table is left over.
 
         Raises
         ------
@@ -137,13 +141,15 @@ class Steering(Running):
         """
         self._check_open()
         check_timeout("timeout_s", timeout_s)
+        check_flag("exactly", exactly)
         wanted = self._options.replicas if count is None else check_count("count", count)
         if name is not None:
             self._client.stat(name)
 
         def missing(table: Table) -> list[str]:
             self._check_open()
-            return short_of_replicas(table, self._running_keepers(), name, wanted)
+            short = short_of_replicas(table, self._running_keepers(), name, wanted)
+            return short or (above_replicas(table, name, wanted) if exactly else [])
 
         return wait_until(self._recorder, missing, timeout_s)
 

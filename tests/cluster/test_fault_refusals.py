@@ -43,6 +43,7 @@ REFUSED: list[tuple[Callable[[Any], Any], type[DfsError], str]] = [
     (lambda c: c.partition([1], [2], one_way="yes"), InvalidOption, "one_way='yes'"),
     (lambda c: c.scan_now(dry_run=1), InvalidOption, "dry_run=1"),
     (lambda c: c.wait_for_replicas(timeout_s=-1), InvalidOption, "timeout_s=-1"),
+    (lambda c: c.wait_for_replicas(exactly=1), InvalidOption, "exactly=1"),
     (lambda c: c.wait_for_replicas(count=0), InvalidOption, "count=0"),
     (lambda c: c.wait_for_dead(1, timeout_s="long"), InvalidOption, "timeout_s='long'"),
     (lambda c: c.decommission(1, timeout_s=-1), InvalidOption, "timeout_s=-1"),

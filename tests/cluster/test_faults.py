@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dfslab.cluster import Cluster
-from dfslab.core.errors import CatalogDamaged, FileUnavailable, UploadUnconfirmed, WrongState
+from dfslab.core.errors import CatalogDamaged, FileUnavailable, UploadUnconfirmed, WaitTimedOut, WrongState
 from dfslab.core.trace import Kind
 from tests.cluster.conftest import Starter, cell
 
@@ -97,7 +97,10 @@ def test_a_returning_keeper_makes_a_surplus_that_is_trimmed_to_the_goal(start: S
     cluster.restart(victim)
 
     assert len(cluster.stat("clip").holders) == 4
-    wait_for(cluster, lambda: len(cluster.lookup_table()) == 3)
+    with pytest.raises(WaitTimedOut, match=r"'clip' has 4 copies .*3 are wanted"):
+        cluster.wait_for_replicas("clip", exactly=True, timeout_s=0)
+    cluster.wait_for_replicas(exactly=True)
+    assert len(cluster.lookup_table()) == 3
     assert cluster.download("clip").path.read_bytes() == data
 
 

@@ -56,11 +56,15 @@ class Scrubber:
         self._order[version] = now
 
     def gone(self, version: str) -> None:
-        """A replica is not there any more; what is still said of reading it is not heard."""
+        """A replica is not there any more; what is still said of reading it is not heard.
+
+        A bad one that this pass has found stays found: it may be replaced and deleted before the pass ends.
+        """
         self._order.pop(version, None)
         if self._queue is not None:
             self._queue.pop(version, None)
-        self._found.pop(version, None)
+        if version in self._found and not self._found[version].problem:
+            del self._found[version]
         if self._reading == version:
             self._reading = ""
 
