@@ -22,6 +22,7 @@ class Guarantee(enum.Enum):
     CLOSED = "7: nothing outside a keeper's directory is touched, and nobody without the token gets in"
     ENDS = "8: every call ends, with a result or an error within its timeout"
     HONEST = "an error that says that nothing was changed is right"
+    TOLD = "the trace tells the same as the master's tables"
     TIDY = "nothing is left over: no orphan, no temporary file, no copy too many"
 
 

@@ -35,6 +35,11 @@ class SimClient:
     def __init__(self, around: Surroundings, name: str, rng: random.Random, scheduler: ChunkScheduler) -> None:
         self._around, self.name, self._rng, self._scheduler = around, name, rng, scheduler
         self.life = Life(around.loop, name)
+        self.life.end()
+
+    def boot(self) -> None:
+        """Start its process."""
+        self.life = Life(self._around.loop, self.name)
 
     # -- calls --------------------------------------------------------------------------------
 

@@ -129,6 +129,20 @@ def _kill_master(sim: Simulation, rng: random.Random) -> Struck | None:
     return MASTER, sim.boot_master
 
 
+def _kill_client(sim: Simulation, rng: random.Random) -> Struck | None:
+    client = rng.choice(list(sim.clients.values()))
+    if not client.life.alive:
+        return None
+    client.life.end()
+    sim.workload.killed(client)
+
+    def back() -> None:
+        if sim.workload.going_on:
+            sim.boot_client(client)
+
+    return client.name, back
+
+
 # -- the network ----------------------------------------------------------------------------------
 
 
@@ -271,6 +285,7 @@ KINDS: dict[str, tuple[int, Strike]] = {
     "keeper frozen": (8, _freeze),
     "master frozen": (2, _freeze_master),
     "master killed": (6, _kill_master),
+    "client killed": (3, _kill_client),
     "keeper cut off": (8, _cut_off),
     "pair cut": (6, _cut_a_pair),
     "client cut off": (2, _cut_a_client_off),

@@ -32,6 +32,7 @@ from dfslab.sim.linearizability import is_linearizable
 from dfslab.sim.loop import Loop
 from dfslab.sim.master import SimMaster, Surroundings
 from dfslab.sim.network import Network
+from dfslab.sim.telling import check_trace
 from dfslab.sim.workload import Workload
 
 RECOVERY_S = 40.0
@@ -52,7 +53,9 @@ class Settings:
     ----------
     seed, steps : int
         What all chance comes from, and how many things happen before all is healed.
-    keepers, clients : int
+    keepers : int, optional
+        By default 3 to 6, drawn.
+    clients : int
     think_s : float
         The mean rest of a client between two acts, seconds.
     fault_gap_s : float
@@ -65,7 +68,7 @@ class Settings:
 
     seed: int
     steps: int = 5000
-    keepers: int = 5
+    keepers: int | None = None
     clients: int = 3
     think_s: float = 0.6
     fault_gap_s: float = 1.2
@@ -136,7 +139,7 @@ class Simulation:
         policies = Policies.of(**settings.policies, heartbeat_timeout_s=self.options.heartbeat_timeout_s)
         self.master = SimMaster(around, policies, rngs["master"], self.catalog, self._on_event)
         self.keepers: dict[str, SimKeeper] = {}
-        for number in range(1, settings.keepers + 1):
+        for number in range(1, (settings.keepers or rngs["options"].choice([3, 4, 5, 5, 6])) + 1):
             rng = random.Random(rngs["keepers"].getrandbits(64))
             keeper = SimKeeper(around, number, rng, self.ledger.on_stored, self.ledger.on_delete)
             self.keepers[keeper.name] = keeper
@@ -176,13 +179,13 @@ class Simulation:
         for keeper in self.keepers.values():
             self.boot(keeper)
         for client in self.clients.values():
-            client.life.start(self.workload.live(client))
+            self.boot_client(client)
         self._next_fault()
         while self.loop.steps < self.settings.steps:
             self.loop.step()
         self._heal()
         self._pass_until(lambda: not self.workload.pending, CALL_BOUND_S)
-        check_pending(list(self.workload.pending.values()))
+        check_pending(self.workload.pending)
         self._check_history()
         self._pass(RECOVERY_S)
         self._check_recovery()
@@ -206,6 +209,11 @@ class Simulation:
         """Start a keeper that lies."""
         if not keeper.life.alive:
             keeper.boot()
+
+    def boot_client(self, client: SimClient) -> None:
+        """Start a client's process."""
+        client.boot()
+        client.life.start(self.workload.live(client))
 
     def boot_master(self) -> None:
         """Start a master that lies, and check that it remembers."""
@@ -290,6 +298,7 @@ class Simulation:
 
     def _check_calm(self) -> None:
         self.master.core.validate()
+        check_trace(self.master.core, self.outcome.trace)
         current = list(self.ledger.current().values())
         for keeper in self.keepers.values():
             wanted = dict.fromkeys(name for version in current for name in (version + DATA, version + CHECKSUMS))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dfslab.core.errors import DfsError, NoSuchFile
@@ -22,23 +23,36 @@ NAMES = ("a.mp4", "b.mp4", "course/c.mp4", "course/d.mp4", "e")
 ACTS = {"upload": 50, "download": 30, "stat": 12, "delete": 6, "rename": 2}
 
 
+@dataclass
+class _Act:
+    """What a client is about at the moment."""
+
+    what: str
+    began_s: float
+    name: str = ""
+    versions: list[str] = field(default_factory=list)
+
+
 class Workload:
     """The clients' acts, one after another each, and the history of what they saw by name.
 
     Attributes
     ----------
     history : dict of str to list of Operation
-    pending : dict of str to str
-        What each client waits for, by client.
     """
 
     def __init__(self, sim: Simulation, rng: random.Random) -> None:
         self._sim, self._rng = sim, rng
         self.history: dict[str, list[Operation]] = {name: [] for name in NAMES}
         self.blurred: dict[str, None] = {}
-        self.pending: dict[str, str] = {}
+        self._under_way: dict[str, _Act] = {}
         self.going_on = True
         self._acted = 0
+
+    @property
+    def pending(self) -> list[str]:
+        """What has been begun and has not ended, in words."""
+        return [f"{client}'s {act.what} of {act.began_s:.2f} s" for client, act in self._under_way.items()]
 
     def live(self, client: SimClient) -> Process:
         """Act and rest, until it is told to stop."""
@@ -53,9 +67,27 @@ class Workload:
         while self.going_on:
             yield rng.expovariate(1.0) * self._sim.think_s
             (act,) = rng.choices(list(ACTS), list(ACTS.values()))
-            self.pending[client.name] = f"{client.name}'s {act} of {self._sim.loop.now:.2f} s"
+            self._under_way[client.name] = _Act(act, self._sim.loop.now)
             yield from acts[act](client, rng)
-            del self.pending[client.name]
+            del self._under_way[client.name]
+
+    def killed(self, client: SimClient) -> None:
+        """Note that a client has died: nobody knows what became of what it was about."""
+        act = self._under_way.pop(client.name, None)
+        if act is None:
+            return
+        if act.what == "upload":
+            for version in act.versions:
+                self._note(act.name, "write", version, act.began_s, client.name, known=False)
+        elif act.what == "delete":
+            self._note(act.name, "write", NOTHING, act.began_s, client.name, known=False)
+        elif act.what == "rename":
+            self.blurred.update(dict.fromkeys(NAMES))
+
+    def _about(self, client: SimClient, name: str) -> _Act:
+        act = self._under_way[client.name]
+        act.name = name
+        return act
 
     def _note(self, name: str, kind: str, value: str, began_s: float, client: str, *, known: bool = True) -> None:
         ended_s = self._sim.loop.now if known else math.inf
@@ -67,30 +99,29 @@ class Workload:
         size = rng.choice([0, 1, 15, 16, 17, 40, 100])
         content = (f"{self._acted}:".encode() + rng.randbytes(size))[:size] if size else b""
         ack_replicas = rng.choice([1, 1, 1, 2, 3])
-        versions: list[str] = []
+        act = self._about(client, name)
 
         def on_slot(slot: Slot) -> None:
             sim.ledger.content.setdefault(slot.version, content)
-            versions.append(slot.version)
+            act.versions.append(slot.version)
 
-        began_s = sim.loop.now
         try:
             info: FileInfo = yield from client.upload(name, content, ack_replicas, on_slot)
         except DfsError as error:
             sim.count_outcome("upload", error)
-            self._note_failed_upload(name, versions, began_s, client.name, error)
+            self._note_failed_upload(act, client.name, error)
         else:
             sim.count_outcome("upload", None)
             sim.ledger.on_acknowledged(name, info, ack_replicas)
-            self._note(name, "write", info.version, began_s, client.name)
+            self._note(name, "write", info.version, act.began_s, client.name)
 
-    def _note_failed_upload(self, name: str, versions: list[str], began_s: float, client: str, error: DfsError) -> None:
+    def _note_failed_upload(self, act: _Act, client: str, error: DfsError) -> None:
         """A failed upload may have made one version at most, if its error does not say that it made none."""
         if error.definite:
-            self._sim.refused_versions.update(dict.fromkeys(versions, (name, str(error))))
+            self._sim.refused_versions.update(dict.fromkeys(act.versions, (act.name, str(error))))
             return
-        for version in versions:
-            self._note(name, "write", version, began_s, client, known=False)
+        for version in act.versions:
+            self._note(act.name, "write", version, act.began_s, client, known=False)
 
     def _download(self, client: SimClient, rng: random.Random) -> Process:
         sim, name = self._sim, rng.choice(NAMES)
@@ -121,7 +152,7 @@ class Workload:
 
     def _delete(self, client: SimClient, rng: random.Random) -> Process:
         name = rng.choice(NAMES)
-        began_s = self._sim.loop.now
+        began_s = self._about(client, name).began_s
         try:
             yield from client.delete(name)
         except NoSuchFile:
