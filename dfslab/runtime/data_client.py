@@ -20,7 +20,7 @@ from dfslab.core.errors import (
     SourceUnreadable,
     TlsFailed,
 )
-from dfslab.core.keeper.keeper import REPORT_PATIENCE_S
+from dfslab.core.keeper.insisting import PATIENCE_S
 from dfslab.core.model import Address
 from dfslab.core.retrieval import NO_ANSWER
 from dfslab.core.tickets import ProofKey
@@ -265,7 +265,7 @@ class DataClient:
                     raise
                 _raise_what_the_keeper_said(connection)
                 raise
-            connection.settimeout(self._stall_timeout_s + REPORT_PATIENCE_S)
+            connection.settimeout(self._stall_timeout_s + PATIENCE_S)
             try:
                 connection.read_reply()
             except OSError as error:  # it has every byte, and may have stored them

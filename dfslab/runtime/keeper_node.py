@@ -24,10 +24,10 @@ from dfslab.core.errors import (
     WrongState,
 )
 from dfslab.core.keeper import Keeper, events, instructions
-from dfslab.core.keeper.keeper import TRY_AGAIN, Membership, insistence
+from dfslab.core.keeper.insisting import UNANSWERED, GivenUp, Insistence
+from dfslab.core.keeper.keeper import Membership
 from dfslab.core.model import Address, CheckedReplica
 from dfslab.core.nodes import MASTER
-from dfslab.core.patience import Patience
 from dfslab.core.tickets import MasterClock
 from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
@@ -449,32 +449,27 @@ class KeeperNode(DataKeeperServicer):
             cause=cause,
         )
         failpoints.hit("keeper.before-report")
-        try:
-            reply = self._insist(request, insistence(self._clock.now()))
-        except CatalogFull as error:  # it is not recorded, and nothing will be: a later report must not find it
-            self._handle(events.StoredAnswered(stored.version, keep=False, reason=str(error)))
-            raise
+        reply = self._insist(request, Insistence(self.name, stored.version, self._clock.now()))
         self._handle(events.StoredAnswered(stored.version, reply.keep, reply.reason))
         return reply
 
-    def _insist(self, request: pb.ReplicaStoredRequest, patience: Patience) -> pb.ReplicaStoredReply:
+    def _insist(self, request: pb.ReplicaStoredRequest, insistence: Insistence) -> pb.ReplicaStoredReply:
         while True:
             request.incarnation = self._core.incarnation
             try:
                 reply: pb.ReplicaStoredReply = self._master.call("ReplicaStored", request, self._rpc_timeout_s)
                 return reply
-            except StaleIncarnation:
-                self._handle(events.RegistrationLapsed(request.incarnation))
-                problem = "its registration has lapsed"
-            except CatalogFull:
-                raise  # it lasts: the client is told at once, and the keeper stays a member that serves readers
-            except TRY_AGAIN as error:
-                problem = str(error)
-            pause_s = patience.next_pause(self._clock.now())
-            if pause_s is None or self._stop.wait(pause_s):
+            except UNANSWERED as error:
+                if isinstance(error, StaleIncarnation):
+                    self._handle(events.RegistrationLapsed(request.incarnation))
+                next_step = insistence.failed(error, self._clock.now())
+                if not isinstance(next_step, GivenUp) and self._stop.wait(next_step):
+                    self.gate.check()
+                    next_step = insistence.stopped(error)
+            if isinstance(next_step, GivenUp):
                 self.gate.check()
-                self._handle(events.ReportGivenUp())  # a new report will tell the master what is here
-                raise NotRecorded(keeper=self.name, version=request.version, reason=problem)
+                self._handle(next_step.event)
+                raise next_step.error
 
     # -- orders of the master -----------------------------------------------------------------
 

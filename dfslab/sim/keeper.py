@@ -21,7 +21,7 @@ from dfslab.core.errors import (
     WrongState,
 )
 from dfslab.core.keeper import Keeper, events, instructions
-from dfslab.core.keeper.keeper import TRY_AGAIN, insistence
+from dfslab.core.keeper.insisting import UNANSWERED, GivenUp, Insistence
 from dfslab.core.keeper.shelf import CHECKSUMS, DATA, DELETE, PUBLISH, TEMPORARY, Step, leftovers, to_discard
 from dfslab.core.master import events as told
 from dfslab.core.master.instructions import CopyReplica, DropReplica, Recorded, Registered
@@ -309,42 +309,45 @@ class SimKeeper:
             yield from self._handle(events.ScrubDone(order.number))
 
     def _report_stored(self, written: events.ReplicaWritten, cause: str) -> Process:
-        patience = insistence(self._around.loop.now)
         stored = written.stored
+        insistence = Insistence(self.name, stored.version, self._around.loop.now)
         while True:
             incarnation = self.core.incarnation
             try:
-                answer: Recorded = yield from self._call(
-                    lambda request, incarnation=incarnation: told.ReplicaStored(  # type: ignore[misc]
-                        request,
-                        self.name,
-                        incarnation,
-                        stored.version,
-                        stored.size,
-                        written.block_size,
-                        written.checksums,
-                        stored.path,
-                        self._around.loop.now,
-                        written.copy_id,
-                        cause,
-                    ),
-                    self._rpc_timeout_s,
-                )
+                answer: Recorded = yield from self._tell_stored(written, cause, incarnation)
                 break
-            except StaleIncarnation:
-                yield from self._handle(events.RegistrationLapsed(incarnation))
-            except CatalogFull as error:  # it is not recorded, and nothing will be: a later report must not find it
-                yield from self._handle(events.StoredAnswered(stored.version, keep=False, reason=str(error)))
-                raise
-            except TRY_AGAIN:
+            except UNANSWERED as error:
                 self._around.count("step 4 repeated")
-            pause_s = patience.next_pause(self._around.loop.now)
-            if pause_s is None:
-                yield from self._handle(events.ReportGivenUp())
-                raise NotRecorded(keeper=self.name, version=stored.version, reason="the master did not answer")
-            yield pause_s
+                if isinstance(error, StaleIncarnation):
+                    yield from self._handle(events.RegistrationLapsed(incarnation))
+                next_step = insistence.failed(error, self._around.loop.now)
+            if isinstance(next_step, GivenUp):
+                yield from self._handle(next_step.event)
+                raise next_step.error
+            yield next_step
         yield from self._handle(events.StoredAnswered(stored.version, answer.keep, answer.reason))
         return answer
+
+    def _tell_stored(self, written: events.ReplicaWritten, cause: str, incarnation: int) -> Process:
+        stored = written.stored
+        return (
+            yield from self._call(
+                lambda request: told.ReplicaStored(
+                    request,
+                    self.name,
+                    incarnation,
+                    stored.version,
+                    stored.size,
+                    written.block_size,
+                    written.checksums,
+                    stored.path,
+                    self._around.loop.now,
+                    written.copy_id,
+                    cause,
+                ),
+                self._rpc_timeout_s,
+            )
+        )
 
     # -- orders of the master -----------------------------------------------------------------
 

@@ -402,7 +402,7 @@ def test_a_replica_that_the_master_never_heard_of_is_collected_after_the_grace_p
     start: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """FAULTS rows 4 and 5: stored, and the master dead before the record; the keeper reports it as an orphan."""
-    monkeypatch.setattr("dfslab.core.keeper.keeper.REPORT_PATIENCE_S", 0.3)
+    monkeypatch.setattr("dfslab.core.keeper.insisting.PATIENCE_S", 0.3)
     cluster = start(n=3, speed=12, heartbeat_timeout_s=20)
     cluster._client._master.patience_s = 0.5
     data = content(3_000_000)

@@ -154,7 +154,7 @@ def test_a_download_that_can_not_report_a_bad_holder_is_served_by_the_others(clu
 def test_a_copy_of_which_the_master_hears_nothing_is_no_error_of_the_keepers_and_counts_in_the_end(
     start: Starter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dfslab.core.keeper.keeper.REPORT_PATIENCE_S", 0.5)
+    monkeypatch.setattr("dfslab.core.keeper.insisting.PATIENCE_S", 0.5)
     cluster = start(n=2, replicas=2)
     source, target = "keeper-1", "keeper-2"
     cluster.set_link(target, rate_mb_s=2)

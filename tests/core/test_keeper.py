@@ -42,7 +42,7 @@ from dfslab.core.keeper.instructions import (
     SendStored,
     Stop,
 )
-from dfslab.core.keeper.keeper import HEADROOM_BYTES, MEMBERSHIP, Membership, insistence, next_membership
+from dfslab.core.keeper.keeper import HEADROOM_BYTES, MEMBERSHIP, Membership, next_membership
 from dfslab.core.model import Address, StoredReplica, Version
 from dfslab.core.trace import Kind
 from tests.core.leave import CLOCK, ticket
@@ -201,14 +201,6 @@ def test_a_report_that_is_given_up_leaves_it_to_a_registration() -> None:
 
     assert k.handle(ReportGivenUp(), 5.0) == [SendRegister((OLD,))]
     assert k.handle(ReportGivenUp(), 5.1) == []
-
-
-def test_step_4_is_repeated_with_growing_pauses_for_15_s() -> None:
-    patience = insistence(100.0)
-
-    pauses = [patience.next_pause(now) for now in (100.0, 101.0, 102.0, 103.0, 104.0, 105.0, 106.0, 114.9, 115.0)]
-
-    assert pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.0, 1.0, 1.0, None]
 
 
 def test_an_answer_that_was_overtaken_does_not_turn_the_incarnation_back() -> None:

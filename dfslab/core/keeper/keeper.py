@@ -8,9 +8,7 @@ from typing import Any
 
 from dfslab.core.errors import (
     BadReplica,
-    CatalogUnwritable,
     InvalidTransition,
-    MasterUnavailable,
     NoSuchReplica,
     NotReady,
     StaleIncarnation,
@@ -22,14 +20,9 @@ from dfslab.core.keeper.care import READER, Care
 from dfslab.core.keeper.instructions import Instruction
 from dfslab.core.model import StoredReplica
 from dfslab.core.nodes import MASTER
-from dfslab.core.patience import Patience
 from dfslab.core.tickets import TO_READ, TO_WRITE
 from dfslab.core.trace import Kind, Tracer
 
-REPORT_PATIENCE_S = 15.0
-"""How long a keeper tells the master of a stored replica (step 4) before it leaves that to a registration."""
-TRY_AGAIN = (MasterUnavailable, CatalogUnwritable)
-"""What a keeper that tells of a stored replica may meet and be answered later all the same."""
 HEADROOM_BYTES = 1 << 20
 """What a keeper leaves free on its disk."""
 
@@ -70,11 +63,6 @@ def next_membership(state: Membership, event: events.Event) -> Membership:
         return MEMBERSHIP[state, type(event)]
     except KeyError:
         raise InvalidTransition(machine="membership", state=state, event=type(event).__name__) from None
-
-
-def insistence(now: float) -> Patience:
-    """Return the pauses at which a keeper repeats step 4; to be told twice does the master no harm."""
-    return Patience(REPORT_PATIENCE_S, pause_s=0.05, longest_s=1.0, since=now)
 
 
 class Keeper:

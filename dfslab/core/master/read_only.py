@@ -110,7 +110,7 @@ def _take_upload(state: MasterState, upload: Upload) -> None:
     durable = state.uploads.get(upload.id)
     if durable is None and upload.committed:  # its commit is what did not become durable
         upload.committed = ""
-    upload.acknowledged = upload.acknowledged and durable is not None
+    upload.acknowledged = False  # what settled it may not have become durable either: its copies are counted anew
     state.uploads[upload.id] = upload
     if not upload.committed:
         state.upload_of.update(dict.fromkeys(upload.attempts, upload.id))
