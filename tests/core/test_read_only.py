@@ -117,6 +117,23 @@ def test_a_core_that_goes_back_to_its_catalog_knows_who_was_alive_and_lets_the_u
     assert [info.name for info in world.master.files()] == ["a.mp4", "b.mp4"]
 
 
+def test_an_acknowledgement_that_hung_on_what_did_not_become_durable_is_taken_back() -> None:
+    """Found by the simulator (seed 80): a delete that was lost had settled an upload that was still short of copies."""
+    world = lab(keepers=3)
+    slot = value_of(world.begin("a.mp4", on="keeper-1", upload="up", ack_replicas=3))
+    world.finish(slot)
+    assert world.wait("up", hold_s=60.0) == []
+    before, image = world.master, world.catalog.image()
+    lost = before.handle(events.Delete(99, "a.mp4"), world.now)
+    assert any(isinstance(one, Reply) and one.request == world.request for one in lost), "it is settled by its end"
+
+    world.master = Master(world.options, world.policies, before._state.rng, "again")
+    world._take(world.master.start(image, world.now, before))
+    full(world)
+
+    assert value_of(world.wait("up", hold_s=0.0)).acknowledged is None
+
+
 def stored(world: Lab, slot: Any) -> events.ReplicaStored:
     """Return step 4 of an upload, as `finish` tells it."""
     told: list[events.ReplicaStored] = []

@@ -1,4 +1,8 @@
-"""Histories that have found a bug, with what it was. Each ran into it before it was mended."""
+"""Histories that have found a bug, with what it was. Each ran into it before it was mended.
+
+The histories have changed since, as the simulator has learnt more; the scenarios in tests/core are what
+stays of those bugs.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ FOUND = {
     20: "step 4 was repeated until the keeper had died: the copy counted all the same",
     28: "an upload ended with 'nothing was changed' while an attempt of it was being recorded",
     31: "the same, with a master that had no room for the slot of the second attempt",
+    32: "a keeper said of an upload that it had recorded, before the master's disk was full, that nothing was changed",
+    80: "a master that went back to its catalog took an acknowledgement along that had not become durable",
     33: "a reader saw an upload that had failed for certain",
     100: "an upload that was given up after eight attempts had been stored by one of them",
 }
