@@ -119,13 +119,13 @@ class Ledger:
     def may_lose(self, keeper: SimKeeper, version: str, replicas: int) -> bool:
         """Return True when a file would be none the worse for losing a replica: it is on enough other disks.
 
-        Losing `replicas - 1` keepers must lose no file that is fully replicated; more, or a file that is
-        not yet, may be lost by anybody, and shows nothing.
+        Losing `replicas - 1` keepers must lose no file that is fully replicated; more, or a file that is not
+        yet, may be lost by anybody, and would show nothing.
         """
         known = self.committed.get(version)
-        if known is None or known.deleted:
-            return True
-        return len(self.good_copies(version, without=keeper.name)) >= replicas - 1
+        if known is None:
+            return False  # its upload is under way
+        return known.deleted or len(self.good_copies(version, without=keeper.name)) >= replicas - 1
 
     def harm(self, keeper: SimKeeper, version: str) -> None:
         """Note that the world damages a replica."""
