@@ -187,6 +187,7 @@ class Steering(Running):
 
         def missing(table: Table) -> list[str]:
             self._check_open()
+            self._nodes.states()  # so that a node that a failpoint has struck is in the trace before its death is
             if table.is_alive(name) == alive:
                 return []
             row = table.keepers.get(name)

@@ -78,7 +78,8 @@ def story(source: Source, file_name: str | None, since_s: float) -> Story:
         raise NoSuchFile(name=file_name)
     told = ((event, _name_of(event, names)) for event in events if event.time_s >= since_s and _is_told(event))
     mine = ((event, name) for event, name in told if file_name in (None, name) or (event.kind in NODES and not name))
-    return Story(tuple(Step(event.time_s, event.id, sentence(event, name)) for event, name in mine))
+    steps = (Step(event.time_s, event.id, sentence(event, name)) for event, name in mine)
+    return Story(tuple(sorted(steps, key=lambda step: step.time_s)))
 
 
 def _is_slot(event: TraceEvent) -> bool:
