@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo browser faketime test faults fuzz lint format proto gallery notebooks bench clean
+.PHONY: help lab demo browser faketime test faults soak fuzz lint format proto gallery notebooks bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ faults: $(READY) faketime ## the fault matrix as a table: row, cases, times stru
 	$(BIN)/python -m tests.faults $(ROWS)
 
 FUZZ_SECONDS ?= 20
+
+soak: $(READY) ## the long proof: 1,000 seeds, every planted bug, ten minutes of the nemesis (25 minutes)
+	$(BIN)/python -m tests.soak
 
 fuzz: $(READY) ## look for inputs that break a parser, FUZZ_SECONDS=20 a target
 	$(BIN)/pip install --quiet --editable '.[fuzz]'
