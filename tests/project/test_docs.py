@@ -20,6 +20,7 @@ PAGES = (
     "docs/gallery.md",
     "docs/operations.md",
     "docs/security.md",
+    "docs/testing.md",
 )
 PREDICTIONS = ("prediction", "detection", "downloads", "uploads", "repairs", "losses", "wires")
 MODULES = (
@@ -31,6 +32,7 @@ MODULES = (
     "dfslab.lab.scenario",
     "dfslab.samples",
     "dfslab.bench",
+    "dfslab.sim",
     "dfslab.lab.bench.downloads",
     "dfslab.lab.bench.plan",
     "dfslab.predict",
@@ -109,7 +111,7 @@ def test_every_link_to_a_file_leads_somewhere(page: str) -> None:
 
 def test_the_files_that_the_architecture_walks_through_exist() -> None:
     text = (REPO / "ARCHITECTURE.md").read_text()
-    files = set(re.findall(r"`((?:client|core|runtime|lab|views)/[\w/]+\.py)`", text))
+    files = set(re.findall(r"`((?:client|core|runtime|lab|views|sim|cli)/[\w/]+\.py)`", text))
 
     assert len(files) > 15
     assert [file for file in sorted(files) if not (REPO / "dfslab" / file).is_file()] == []
