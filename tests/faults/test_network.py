@@ -25,9 +25,10 @@ def test_a_download_does_not_wait_for_keepers_at_10_kb_a_second(case: Case, slow
     size = case.rng.randrange(2 * MB, 4 * MB)
     files.upload("clip", size)
     files.cluster.wait_for_replicas("clip")
-    victims = case.rng.sample(files.holders("clip"), slow)
-    for victim in victims:
-        files.cluster.set_link(victim, rate_mb_s=0.01)
+    holders = files.holders("clip")
+    victims = case.rng.sample(holders, slow)
+    for keeper in holders:
+        files.cluster.set_link(keeper, rate_mb_s=0.01 if keeper in victims else 10.0)
 
     got = files.download("clip", limit_s=10.0)
 

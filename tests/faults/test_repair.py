@@ -236,7 +236,7 @@ def test_a_copy_whose_target_is_killed_in_its_middle_never_counts_in_part(case: 
     files = start_processes(case, 3, count=1, size=3 * MB)
     target, version = emptiest(files), files.version("clip-0")
     source = case.rng.choice(files.holders("clip-0"))
-    for point in ("before.write", "sync-data", "before.rename-data", "rename-data"):
+    for point in ("before.write", "before.rename-data", "rename-data"):
         began_s = files.cluster.now_s
         arm(files, target, f"keeper.{point}", at=2 if point == "before.write" else 1)
 
