@@ -285,6 +285,24 @@ def test_a_node_fails_where_it_is_told_to_and_the_masters_own_death_can_be_waite
     assert "the master told the client that clip is stored" in story
 
 
+def test_what_a_failpoint_did_to_a_keeper_is_in_the_trace_before_the_death_that_it_led_to(processes: Starter) -> None:
+    """FAULTS 21, at the worst moment: the copy is durable, and the master not told yet."""
+    cluster = processes(n=2, replicas=2, placement=policies_elsewhere.LastFirst)
+    cluster.fail_at(1, "keeper.before-report", "stop")
+    cluster.upload(content(300_000), name="clip")
+
+    cluster.wait_for_dead(1)
+
+    assert status(cluster.pid(1)) == psutil.STATUS_STOPPED
+    story = [step.sentence for step in cluster.story("clip").steps]
+    assert story.index('cluster.pause("keeper-1")') < story.index(
+        "the master declared keeper-1 dead: it had missed its heartbeats"
+    )
+    cluster.resume(1)
+    cluster.wait_for_replicas("clip")
+    assert "the master refused what keeper-1 said as its incarnation 1: it registers anew" in str(cluster.story("clip"))
+
+
 def test_threads_are_in_this_process_and_fail_there_by_errors_only(cluster: Cluster) -> None:
     assert cluster.pid(1) == cluster.pid("master") == os.getpid()
     with pytest.raises(InvalidOption, match="isolation='process'"):

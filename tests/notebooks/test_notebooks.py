@@ -25,7 +25,7 @@ SAID = {
         "fails its CRC32C",
         "found corrupt",
         "fails its checksum",
-        "(stopped)",
+        "is in the state T (stopped)",
         "cluster.pause(",
         "the master refused what keeper-",
         "4 live copies, 3 wanted",

@@ -58,6 +58,19 @@ def test_the_story_of_all_begins_when_it_is_asked_to_and_is_in_order() -> None:
     assert told(looking(world))[0] == "the master started, with what its catalog remembers"
 
 
+def test_lines_that_came_late_stand_at_their_time() -> None:
+    """Nodes write their lines nearly, but not strictly, in order of time."""
+    story = Story(["keeper-1"])
+    story.at(2.0).commit("a.mp4", "v1", "keeper-1")
+    story.now = 1.0
+    story.dies("keeper-1")
+
+    steps = Looking(story.source()).story().steps
+
+    assert [step.time_s for step in steps] == sorted(step.time_s for step in steps)
+    assert steps[1].sentence == "the master declared keeper-1 dead: it had missed its heartbeats"
+
+
 def test_beats_and_scans_are_not_told() -> None:
     world = stored()
     world.run(30.0)
