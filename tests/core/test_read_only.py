@@ -70,6 +70,21 @@ def test_what_was_recorded_before_is_said_again() -> None:
     assert Reply(world.request + 1, Recorded(keep=True)) in world.finish(slot)
 
 
+def test_a_replica_that_was_turned_away_does_not_count_when_it_is_told_of_again_late() -> None:
+    """Its keeper has deleted it by then (simulator, a repeated step 4): the name would have meant a file of no copy."""
+    world = lab(keepers=3)
+    before = world.store("a.mp4")
+    slot = value_of(world.begin("a.mp4", upload="another", on="keeper-1"))
+    full(world)
+    assert Refused(world.request + 1, CatalogFull) in world.finish(slot)
+    world.handle(events.WritesWork())
+
+    said = world.finish(slot)
+
+    assert said == [Reply(world.request, Recorded(keep=False, reason="there was no room for its record"))]
+    assert world.version("a.mp4") == before
+
+
 def test_its_beginning_and_its_end_are_in_the_trace_once_and_repairs_that_waited_start_at_its_end() -> None:
     world = lab(keepers=4)
     world.store("a.mp4")

@@ -115,8 +115,7 @@ class Master:
         """
         out = Effects(self._state.tracer, now)
         if self._state.read_only is not None and read_only.refuses(self._state, event):
-            assert not isinstance(event, events.Tick | events.WritesFailed | events.WritesWork)
-            out.refuse(event.request, self._state.read_only)
+            read_only.refuse(self._state, event, out)
             return out.instructions()
         try:
             HANDLERS[type(event)](self._state, event, now, out)

@@ -22,6 +22,7 @@ from dfslab.core.master.events import (
     ReplicaDropped,
     ReplicaStored,
     Scan,
+    Tick,
     WritesFailed,
     WritesWork,
 )
@@ -48,6 +49,15 @@ def refuses(state: MasterState, event: Event) -> bool:
     if isinstance(event, ReplicaStored):
         return state.table.replica(event.version, event.keeper) is None
     return not (isinstance(event, Scan) and event.dry_run)
+
+
+def refuse(state: MasterState, event: Event, out: Effects) -> None:
+    """Refuse an event; a replica that is turned away is deleted by its keeper, so its report never counts again."""
+    assert state.read_only is not None, "there is room"
+    assert not isinstance(event, Tick | WritesFailed | WritesWork), event
+    if isinstance(event, ReplicaStored):
+        state.turned_away[event.keeper, event.version, event.copy_id] = None
+    out.refuse(event.request, state.read_only)
 
 
 def on_writes_failed(state: MasterState, event: WritesFailed, now: float, out: Effects) -> None:
@@ -79,7 +89,7 @@ def take_over(state: MasterState, before: MasterState, now: float, out: Effects,
     A keeper whose registration was among these changes is not taken over; it registers again. The clock is
     the same, and keepers know it: tickets go on as they were, under numbers that were not given yet.
     """
-    state.signing = before.signing
+    state.signing, state.turned_away = before.signing, before.turned_away
     for keeper in before.keepers.values():
         mine = state.keepers.get(keeper.id)
         if mine is not None and mine.liveness is Liveness.UNSEEN and mine.incarnation == keeper.incarnation:

@@ -45,6 +45,7 @@ def on_register(state: MasterState, event: Register, now: float, out: Effects) -
     if keeper.boot and keeper.boot != event.boot:
         keeper.found = dict.fromkeys(stored.version for stored in event.report)
     _supersede(keeper, event.boot)
+    state.turned_away = {key: None for key in state.turned_away if key[0] != keeper.id}
     keeper.sequence = event.sequence
     keeper.liveness = next_liveness(keeper.liveness, Sign.REGISTERED)
     was_known = keeper.incarnation > 0

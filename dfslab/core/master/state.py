@@ -173,6 +173,7 @@ class MasterState:
         self.cluster = ""
         self.restored = False  # from a backup, which may have forgotten files that keepers hold
         self.read_only: DfsError | None = None  # what to refuse with, while the catalog takes nothing
+        self.turned_away: dict[tuple[str, str, str], None] = {}  # keeper, version, copy: refused, and so deleted
         self.signing = Signing(key, boot)
         self.table = LookupTable()
         self.keepers: dict[str, Keeper] = {}

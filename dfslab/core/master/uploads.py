@@ -106,6 +106,9 @@ def on_replica_stored(state: MasterState, event: ReplicaStored, now: float, out:
     keeper = state.keepers.get(event.keeper)
     if keeper is None or not keeper.serves or keeper.incarnation != event.incarnation:
         raise StaleIncarnation(keeper=event.keeper, incarnation=event.incarnation)
+    if (keeper.id, event.version, event.copy_id) in state.turned_away:  # this was said before, and came late
+        out.reply(event.request, Recorded(keep=False, reason="there was no room for its record"))
+        return
     if event.copy_id:
         copies.arrived(state, event.copy_id, keeper.id, now, out)
     version = state.table.versions.get(event.version)
