@@ -85,6 +85,28 @@ def check_deletion(name: str, version: str, keeper: str, others: Collection[str]
         raise Broken(Guarantee.SURVIVES, what, file_name=name, version=version)
 
 
+def check_trim(name: str, version: str, keeper: str, counted: Collection[str], replicas: int) -> None:
+    """Hold an order to delete a good replica of a current version to the ones that count without it."""
+    if len(counted) < replicas:
+        left = f"{len(counted)} of {replicas} copies that count ({', '.join(counted) or 'nobody'})"
+        what = f"{keeper} is to delete its good copy of {name!r} ({version}), which leaves {left}"
+        raise Broken(Guarantee.SURVIVES, what, file_name=name, version=version)
+
+
+def check_gone(version: str, keeper: str, *, durably: bool) -> None:
+    """Hold the news that a replica was deleted to what is on its keeper's disk."""
+    if not durably:
+        what = f"the master was told that {keeper}'s copy of {version} is gone, which it is not for good"
+        raise Broken(Guarantee.TIDY, what, version=version)
+
+
+def check_one_version(upload: str, version: str, before: str) -> None:
+    """Hold an upload to the one version that it may become, however often it was tried."""
+    if version != before:
+        what = f"upload {upload} has become {before}, and then {version} as well"
+        raise Broken(Guarantee.WHOLE_VERSIONS, what, version=version)
+
+
 def check_names(restored: Mapping[str, str], durable: Mapping[str, str]) -> None:
     """Hold the files of a restarted master, version by name, to the durable ones."""
     for name in [*durable, *restored]:

@@ -18,11 +18,13 @@ from collections.abc import Iterable
 class File:
     """A file's bytes: as they are read now, and as they would be after a loss of power."""
 
-    __slots__ = ("content", "durable")
+    __slots__ = ("content", "durable", "is_dropped")
 
     def __init__(self) -> None:
         self.content = bytearray()
         self.durable = b""
+        self.is_dropped = False
+        """True once a sync has failed: what had been written by then never gets to the disk."""
 
     @property
     def is_durable(self) -> bool:
@@ -43,6 +45,8 @@ class Disk:
         self._unsynced_names: list[tuple[str, File | None]] = []
         self.is_full = False
         self.failing_syncs = 0
+        self.sound_syncs = 0
+        """How many syncs still succeed before the failing ones."""
 
     # -- what a keeper does -------------------------------------------------------------------
 
@@ -59,9 +63,14 @@ class Disk:
         file.content += data
 
     def sync(self, file: File) -> None:
-        """Make a file's bytes durable, or fail with EIO."""
-        self._check_syncs()
-        file.durable = bytes(file.content)
+        """Make a file's bytes durable, or fail with EIO; after that, a sync that succeeds makes nothing durable."""
+        try:
+            self._check_syncs()
+        except OSError:
+            file.is_dropped = True
+            raise
+        if not file.is_dropped:
+            file.durable = bytes(file.content)
 
     def rename(self, old: str, new: str) -> None:
         """Give a file another name."""
@@ -86,7 +95,9 @@ class Disk:
         return None if file is None else bytes(file.content)
 
     def _check_syncs(self) -> None:
-        if self.failing_syncs:
+        if self.sound_syncs:
+            self.sound_syncs -= 1
+        elif self.failing_syncs:
             self.failing_syncs -= 1
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 

@@ -218,9 +218,10 @@ def _fail_a_sync(sim: Simulation, rng: random.Random) -> Struck | None:
     keeper = rng.choice(list(sim.keepers.values()))
     disk = keeper.disk
     disk.failing_syncs += 1
+    disk.sound_syncs = rng.randrange(4)  # a publishing takes three of them
 
     def mend() -> None:
-        disk.failing_syncs = 0
+        disk.failing_syncs = disk.sound_syncs = 0
 
     return keeper.name, mend
 
@@ -230,6 +231,7 @@ def _rot(sim: Simulation, rng: random.Random) -> Struck | None:
     keeper = rng.choice(list(sim.keepers.values()))
     there = sorted(name.removesuffix(DATA) for name in keeper.disk.names if name.endswith(DATA))
     able = [one for one in there if sim.ledger.may_lose(keeper, one, sim.options.replicas)]
+    able = [one for one in able if sim.ledger.was_durable(keeper, one)]  # what is not yet, nobody has acknowledged
     if not able:
         return None
     version, part = rng.choice(able), rng.choice([DATA, DATA, CHECKSUMS])
@@ -296,7 +298,7 @@ KINDS: dict[str, tuple[int, Strike]] = {
     "keeper's disk full": (3, _fill),
     "master's disk full": (2, _fill_masters),
     "sync fails": (4, _fail_a_sync),
-    "replica rots": (5, _rot),
+    "replica rots": (15, _rot),
     "disk wiped": (2, _wipe),
     "disks backed up": (3, _back_up),
     "older disk restored": (2, _turn_back),

@@ -142,7 +142,7 @@ class SimKeeper:
         self.life = Life(self._around.loop, self.name)
         for name in leftovers(self.disk.names):
             self.disk.unlink(name)
-        self.disk.failing_syncs = 0
+        self.disk.failing_syncs = self.disk.sound_syncs = 0
         self.disk.sync_directory()  # a name that a killed process had just given may not be durable yet
         self.core = self._new_core()
         self._registrations = 0

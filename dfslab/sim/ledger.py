@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from dfslab.core.guarantees import check_acknowledgement, check_counted, check_deletion
+from dfslab.core.guarantees import (
+    check_acknowledgement,
+    check_counted,
+    check_deletion,
+    check_gone,
+    check_one_version,
+    check_trim,
+)
 from dfslab.core.keeper.shelf import CHECKSUMS, DATA
-from dfslab.core.master import events
-from dfslab.core.master.instructions import AppendCatalog, CatalogRecord, Instruction, PutReplica, PutVersion
+from dfslab.core.master import Master, events
+from dfslab.core.master.instructions import (
+    AppendCatalog,
+    CatalogRecord,
+    DropReplica,
+    ForgetReplica,
+    Instruction,
+    PutReplica,
+    PutUpload,
+    PutVersion,
+    Refuse,
+)
 from dfslab.core.model import FileInfo, Version
 from dfslab.sim.catalog import Catalog
 from dfslab.sim.keeper import SimKeeper
@@ -36,15 +53,28 @@ class Ledger:
     durable_on: dict[str, dict[str, None]] = field(default_factory=dict)
     harmed: dict[tuple[str, str], None] = field(default_factory=dict)
     acknowledged: int = 0
+    _registered: dict[str, str] = field(default_factory=dict)
+    _became: dict[str, str] = field(default_factory=dict)
 
-    def bind(self, catalog: Catalog, keepers: Mapping[str, SimKeeper]) -> None:
-        """Say where the catalog and the disks are."""
+    def bind(
+        self,
+        catalog: Catalog,
+        keepers: Mapping[str, SimKeeper],
+        core: Callable[[], Master],
+        replicas: int,
+    ) -> None:
+        """Say where the catalog, the disks and the master's core are, and how many replicas it wants of a file."""
         self._catalog, self._keepers = catalog, keepers
+        self._core, self._replicas = core, replicas
 
     def on_record(self, record: CatalogRecord) -> None:
-        """Take in what has become durable in the catalog."""
+        """Take in what has become durable in the catalog, and check that an upload is one version."""
         if isinstance(record, PutVersion):
             self.committed[record.version.id] = record.version
+        elif isinstance(record, PutUpload):
+            check_one_version(
+                record.upload_id, record.version, self._became.setdefault(record.upload_id, record.version)
+            )
 
     # -- disks --------------------------------------------------------------------------------
 
@@ -67,19 +97,42 @@ class Ledger:
 
     # -- what must hold -----------------------------------------------------------------------
 
-    def on_master_event(self, event: events.Event, todo: Iterable[Instruction]) -> None:
-        """Check the replicas that the master begins to count because of what a keeper told it."""
-        if not isinstance(event, events.ReplicaStored | events.Register):
+    def on_master_started(self) -> None:
+        """Take in that a new life of the master has heard nobody yet."""
+        self._registered.clear()
+
+    def on_master_event(self, event: events.Event, todo: list[Instruction]) -> None:
+        """Check what the master concludes from what a keeper told it, and what it orders to be deleted.
+
+        From a keeper's newest life on, everything that an earlier one has said is history.
+        """
+        if isinstance(event, events.ReplicaStored | events.Register | events.ReplicaDropped):
+            keeper = self._keepers[event.keeper]
+            if isinstance(event, events.Register) and not any(isinstance(one, Refuse) for one in todo):
+                self._registered[keeper.name] = event.boot
+            if keeper.life.alive and self._registered.get(keeper.name) == keeper.boot_id:
+                self._check_conclusions(keeper, event, todo)
+        for one in todo:
+            if isinstance(one, DropReplica):
+                self._check_order(self._keepers[one.keeper], one.version)
+
+    def _check_conclusions(self, keeper: SimKeeper, event: events.Event, todo: Iterable[Instruction]) -> None:
+        for record in _records(todo):
+            if isinstance(record, PutReplica) and record.keeper == keeper.name and not record.corrupt:
+                self._check_counted(keeper, record.version)
+            elif isinstance(record, ForgetReplica) and isinstance(event, events.ReplicaDropped):
+                gone = all(
+                    record.version + DATA not in names for names in (keeper.disk.names, keeper.disk.durable_names)
+                )
+                check_gone(record.version, keeper.name, durably=gone)
+
+    def _check_order(self, keeper: SimKeeper, version: str) -> None:
+        core = self._core()
+        name = next((info.name for info in core.files() if info.version == version), None)
+        if name is None or (keeper.name, version) in self.harmed or not self.is_good(keeper, version):
             return
-        keeper = self._keepers[event.keeper]
-        if isinstance(event, events.Register):
-            speaks = keeper.life.alive and event.boot == keeper.boot_id
-        else:
-            speaks = keeper.life.alive and event.incarnation == keeper.core.incarnation
-        if speaks:
-            for record in _records(todo):
-                if isinstance(record, PutReplica) and record.keeper == keeper.name and not record.corrupt:
-                    self._check_counted(keeper, record.version)
+        others = [one for one in core.holders_of(version) if one != keeper.name]
+        check_trim(name, version, keeper.name, others, self._replicas)
 
     def _check_counted(self, keeper: SimKeeper, version: str) -> None:
         if (keeper.name, version) in self.harmed or version not in self.content:
@@ -126,6 +179,10 @@ class Ledger:
         if known is None:
             return False  # its upload is under way
         return known.deleted or len(self.good_copies(version, without=keeper.name)) >= replicas - 1
+
+    def was_durable(self, keeper: SimKeeper, version: str) -> bool:
+        """Return True when a keeper has ever published a replica."""
+        return keeper.name in self.durable_on.get(version, {})
 
     def harm(self, keeper: SimKeeper, version: str) -> None:
         """Note that the world damages a replica."""

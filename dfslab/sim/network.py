@@ -18,6 +18,8 @@ from dfslab.sim.node import Life
 
 REFUSED = "nobody listens there"
 CONNECT_TIMEOUT_S = 2.0
+REPEATED_AFTER_S = (0.0, 0.0, 0.3, 3.0)
+"""How long after a call its second copy may arrive: when its sender has long been told something else."""
 Answer = Callable[[object], None]
 Server = Callable[[str, Any, Answer], None]
 
@@ -118,12 +120,14 @@ class Network:
         source.after(timeout_s, _time_out, promise, target, False)
         copies = 1 + (repeatable and self.repeat > 0 and self._rng.random() < self.repeat)
         for copy in range(copies):
+            late_s = 0.0
             if copy:
                 self.strike("repeated")
+                late_s = self._rng.choice(REPEATED_AFTER_S)
             if self.is_cut(source.node, target):
                 self.strike("cut")
             elif not self.is_lost():
-                self.loop.after(self.latency(), self._arrive, source, target, method, request, promise)
+                self.loop.after(late_s + self.latency(), self._arrive, source, target, method, request, promise)
         return promise
 
     def _arrive(self, source: Life, target: str, method: str, request: Any, promise: Promise) -> None:

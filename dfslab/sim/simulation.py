@@ -37,6 +37,8 @@ from dfslab.sim.workload import Workload
 
 RECOVERY_S = 40.0
 """Within so many seconds of the last fault's end, every file has its copies again."""
+HEARD_S = 5.0
+"""After so long, a master that was started last has heard all keepers; then one of them dies for the time being."""
 CALM_S = 60.0
 """And within so many more, nothing is left over."""
 CALL_BOUND_S = 240.0
@@ -143,7 +145,7 @@ class Simulation:
             rng = random.Random(rngs["keepers"].getrandbits(64))
             keeper = SimKeeper(around, number, rng, self.ledger.on_stored, self.ledger.on_delete)
             self.keepers[keeper.name] = keeper
-        self.ledger.bind(self.catalog, self.keepers)
+        self.ledger.bind(self.catalog, self.keepers, lambda: self.master.core, self.options.replicas)
         self.clients: dict[str, SimClient] = {}
         for number in range(1, settings.clients + 1):
             name = f"{CLIENT}-{number}"
@@ -155,6 +157,8 @@ class Simulation:
         self._schedule = schedule(rngs["faults"], settings.fault_gap_s)
         self._under_way: dict[int, Struck] = {}
         self._healing = False
+        can_spare = len(self.keepers) > self.options.replicas
+        self._away = rngs["healing"].choice([None, *self.keepers.values()]) if can_spare else None
         self._events_seen = 0
         self._tracer = Tracer("world", "1")
 
@@ -186,10 +190,18 @@ class Simulation:
         self._heal()
         self._pass_until(lambda: not self.workload.pending, CALL_BOUND_S)
         check_pending(self.workload.pending)
+        self.master.life.end()
+        self.boot_master()
+        self.workload.look_at_every_name()
         self._check_history()
+        self._pass(HEARD_S)
+        if self._away is not None:  # what is repaired only because everybody comes back was not repaired
+            self._away.life.end()
         self._pass(RECOVERY_S)
         self._check_recovery()
+        self._bring_back()
         self._pass(CALM_S)
+        self._check_recovery()
         self._check_calm()
 
     def _pass(self, seconds: float) -> None:
@@ -219,6 +231,7 @@ class Simulation:
         """Start a master that lies, and check that it remembers."""
         if self.master.life.alive:
             return
+        self.ledger.on_master_started()
         self.master.boot()
         check_names({info.name: info.version for info in self.master.core.files()}, self.catalog.names)
 
@@ -273,10 +286,13 @@ class Simulation:
         for fault in list(self.outcome.faults):
             self._end(fault)
         self.boot_master()
-        for keeper in self.keepers.values():
-            self.boot(keeper)
+        self._bring_back()
         for life in chain([self.master.life], (keeper.life for keeper in self.keepers.values())):
             life.thaw()
+
+    def _bring_back(self) -> None:
+        for keeper in self.keepers.values():
+            self.boot(keeper)
 
     # -- what must hold at the end ------------------------------------------------------------
 
@@ -289,12 +305,13 @@ class Simulation:
         self.workload.check_honesty()
 
     def _check_recovery(self) -> None:
+        """Hold every file that has a good copy on a keeper which is there to its goal."""
         for name, version in self.ledger.current().items():
-            check_recovery(name, version, self._good_and_counted(version), self.options.replicas, RECOVERY_S)
-
-    def _good_and_counted(self, version: str) -> list[str]:
-        counted = self.master.core.holders_of(version)
-        return [name for name in self.ledger.good_copies(version) if name in counted]
+            counted = self.master.core.holders_of(version)
+            there = [one for one in self.ledger.good_copies(version) if self.keepers[one].life.alive]
+            good = [one for one in there if one in counted]
+            if there:
+                check_recovery(name, version, good, self.options.replicas, RECOVERY_S)
 
     def _check_calm(self) -> None:
         self.master.core.validate()
@@ -310,7 +327,7 @@ class Simulation:
                 raise Broken(Guarantee.TIDY, what, file_name=name, version=version)
 
 
-_CHANCES = ("options", "network", "master", "keepers", "clients", "workload", "faults")
+_CHANCES = ("options", "network", "master", "keepers", "clients", "workload", "faults", "healing")
 """What has a chance of its own, so that leaving one fault out changes the others' as little as possible."""
 
 

@@ -177,6 +177,12 @@ class Workload:
             self._note(old, "write", NOTHING, began_s, client.name)
             self._note(new, "write", info.version, began_s, client.name)
 
+    def look_at_every_name(self) -> None:
+        """Note what every name means now, for the history to explain: nothing that was answered may be forgotten."""
+        current = {info.name: info.version for info in self._sim.master.core.files()}
+        for name in NAMES:
+            self._note(name, "read", current.get(name, NOTHING), self._sim.loop.now, "the end")
+
     def check_honesty(self) -> None:
         """An upload whose error said that nothing was stored has stored nothing."""
         for version, (name, error) in self._sim.refused_versions.items():

@@ -114,3 +114,29 @@ def test_an_older_copy_takes_the_place_of_all_that_is_there() -> None:
     disk.lose_power()
 
     assert disk.snapshot() == {"old": b"1"}
+
+
+def test_after_a_sync_that_failed_the_next_one_succeeds_and_makes_nothing_durable() -> None:
+    """The kernel has dropped the pages and calls them clean (Rebello et al., ATC 2020)."""
+    disk = disk_of(1)
+    file = disk.create("a")
+    disk.write(file, b"lost")
+    disk.sync_directory()
+    disk.failing_syncs = 1
+    with pytest.raises(OSError, match="Input/output"):
+        disk.sync(file)
+
+    disk.sync(file)
+
+    assert not file.is_durable
+
+
+def test_some_syncs_may_succeed_before_one_fails() -> None:
+    disk = disk_of(1)
+    file = disk.create("a")
+    disk.failing_syncs, disk.sound_syncs = 1, 2
+
+    disk.sync(file)
+    disk.sync_directory()
+    with pytest.raises(OSError, match="Input/output"):
+        disk.sync_directory()
