@@ -40,13 +40,14 @@ DISK_BUGS = (
         wrong="A keeper that starts does not sweep what its last life was writing.",
         changes=(Edit(f"{_SHELF}:leftovers", "return [name for name in there if", "return [name for name in () if"),),
         breaks=frozenset({Guarantee.TIDY}),
-        begin=4,
+        begin=1,
     ),
     InHistories(
         name="reader checks nothing",
         wrong="A reader takes the bytes of a replica without comparing their checksums.",
         changes=(Edit(f"{_KEEPER}:fetch_range", "if bad is not None:", "if False:"),),
         breaks=frozenset({Guarantee.EXACT}),
+        begin=18,
     ),
     InHistories(
         name="copy checks nothing",
@@ -59,6 +60,36 @@ DISK_BUGS = (
             ),
         ),
         breaks=frozenset({Guarantee.FENCED, Guarantee.SURVIVES}),
-        begin=1,
+        begin=39,
+    ),
+    InHistories(
+        name="deletion not synced",
+        wrong="A replica is deleted without an fsync of the directory, so that it may be back after a loss of power.",
+        changes=(Swap(f"{_SHELF}:DELETE", _without(Step.SYNC_DIRECTORY)),),
+        breaks=frozenset({Guarantee.TIDY}),
+    ),
+    InHistories(
+        name="second fsync believed",
+        wrong="After an fsync that failed with EIO a second one is tried, and its success believed.",
+        changes=(
+            Edit(
+                f"{_KEEPER}:Writer.take",
+                "case Step.SYNC_DATA:\n            disk.sync(self._data)",
+                "case Step.SYNC_DATA:\n"
+                "            try:\n"
+                "                disk.sync(self._data)\n"
+                "            except OSError:\n"
+                "                disk.sync(self._data)",
+            ),
+        ),
+        breaks=frozenset({Guarantee.FENCED}),
+        begin=18,
+    ),
+    InHistories(
+        name="failed publishing stays",
+        wrong="A replica whose publishing failed keeps its final name.",
+        changes=(Edit(f"{_SHELF}:to_discard", "return DISCARD if", "return () if"),),
+        breaks=frozenset({Guarantee.TIDY, Guarantee.FENCED}),
+        begin=22,
     ),
 )

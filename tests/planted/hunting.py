@@ -21,7 +21,7 @@ from dfslab.sim import Settings, simulate
 from tests.planted.mutant import InHistories, InTests, Mutant
 from tests.planted.plugin import MUTANT_VARIABLE, REPORT_VARIABLE
 
-SEEDS = 60
+SEEDS = 200
 STEPS = 4000
 LIMIT_S = 300.0
 """After so long, a process that looks is ended, and its mutant has survived."""

@@ -17,12 +17,6 @@ MASTER_BUGS = (
         breaks=frozenset({Guarantee.DURABLE}),
     ),
     InHistories(
-        name="replica not recorded",
-        wrong="A replica counts, and is in no record of the catalog.",
-        changes=(Edit(f"{_MASTER}.replicas:put", "out.record(PutReplica(version.id, keeper_id, path))", "pass"),),
-        breaks=frozenset({Guarantee.SURVIVES}),
-    ),
-    InHistories(
         name="acknowledged before the record",
         wrong="The master answers while the records of the answer are still being written.",
         changes=(
@@ -33,7 +27,6 @@ MASTER_BUGS = (
             ),
         ),
         breaks=frozenset({Guarantee.DURABLE}),
-        begin=4,
     ),
     InHistories(
         name="acknowledged with too few copies",
@@ -52,20 +45,7 @@ MASTER_BUGS = (
         wrong="A replica goes on counting although its keeper's report does not have it.",
         changes=(Edit(f"{_MASTER}.registration:_believe_report", "if version_id not in reported:", "if False:"),),
         breaks=frozenset({Guarantee.SURVIVES}),
-        begin=10,
-    ),
-    InHistories(
-        name="old disk believed",
-        wrong="A replica in a report counts without a look at its size and the digest of its checksums.",
-        changes=(
-            Edit(
-                f"{_MASTER}.registration:_believe_replica",
-                "stored.size != version.size or stored.digest != digest(version.checksums)",
-                "False",
-            ),
-        ),
-        breaks=frozenset({Guarantee.FENCED, Guarantee.SURVIVES}),
-        begin=33,
+        begin=21,
     ),
     InHistories(
         name="drop not repeated",
@@ -85,7 +65,7 @@ MASTER_BUGS = (
         wrong="A replica that belongs to no file is never deleted.",
         changes=(Edit(f"{_MASTER}.repair:_collect_orphans", "if now - since >=", "if False and now - since >="),),
         breaks=frozenset({Guarantee.TIDY}),
-        begin=2,
+        begin=20,
     ),
     InHistories(
         name="ids given twice",
@@ -109,6 +89,7 @@ MASTER_BUGS = (
             Edit("dfslab.core.keeper.keeper:Keeper._on_copy_ordered", "self._check_absent(event.version.id)", "pass"),
         ),
         breaks=frozenset({Guarantee.SURVIVES}),
+        begin=2,
     ),
     InHistories(
         name="repair given up",
@@ -121,7 +102,7 @@ MASTER_BUGS = (
             ),
         ),
         breaks=frozenset({Guarantee.SURVIVES}),
-        begin=1,
+        begin=10,
     ),
     InHistories(
         name="found bad, and forgotten",
@@ -134,6 +115,7 @@ MASTER_BUGS = (
             ),
         ),
         breaks=frozenset({Guarantee.SURVIVES}),
+        begin=3,
     ),
     InHistories(
         name="overwritten version stays",
@@ -146,5 +128,66 @@ MASTER_BUGS = (
             ),
         ),
         breaks=frozenset({Guarantee.TIDY}),
+        begin=2,
+    ),
+    InHistories(
+        name="delete not recorded",
+        wrong="A deletion is answered, and in no record of the catalog.",
+        changes=(Edit(f"{_MASTER}.namespace:on_delete", "out.record(PutVersion(version))", "pass"),),
+        breaks=frozenset({Guarantee.WHOLE_VERSIONS, Guarantee.SURVIVES}),
+        begin=17,
+    ),
+    InHistories(
+        name="rename not recorded",
+        wrong="A rename is answered, and in no record of the catalog.",
+        changes=(Edit(f"{_MASTER}.namespace:on_rename", "out.record(PutVersion(version))", "pass"),),
+        breaks=frozenset({Guarantee.WHOLE_VERSIONS, Guarantee.REMEMBERED}),
+        begin=1,
+    ),
+    InHistories(
+        name="dead keeper counted",
+        wrong="A replica on a keeper that is dead counts as a copy.",
+        changes=(
+            Edit(
+                f"{_MASTER}.state:MasterState.live_copies",
+                "row.state is ReplicaState.VALID and self.is_alive(row.keeper)",
+                "row.state is ReplicaState.VALID",
+            ),
+        ),
+        breaks=frozenset({Guarantee.SURVIVES}),
+        begin=2,
+    ),
+    InHistories(
+        name="nobody is declared dead",
+        wrong="A keeper that has fallen silent is never given up.",
+        changes=(Edit(f"{_MASTER}.master:_on_tick", "registration.declare_the_dead(state, now, out)", "pass"),),
+        breaks=frozenset({Guarantee.SURVIVES}),
+        begin=1,
+    ),
+    InHistories(
+        name="trimmed below the goal",
+        wrong="A file with too many copies is left with one too few.",
+        changes=(
+            Edit(
+                f"{_MASTER}.planning:_surplus_of",
+                "live[: len(live) - state.options.replicas]",
+                "live[: len(live) - state.options.replicas + 1]",
+            ),
+        ),
+        breaks=frozenset({Guarantee.SURVIVES}),
+        begin=1,
+    ),
+    InHistories(
+        name="upload forgotten",
+        wrong="The master does not remember an upload's id: a retry makes a second file.",
+        changes=(
+            Edit(
+                f"{_MASTER}.uploads:on_begin_upload",
+                "upload = state.uploads.get(event.upload_id)",
+                "upload = None",
+            ),
+        ),
+        breaks=frozenset({Guarantee.WHOLE_VERSIONS}),
+        begin=8,
     ),
 )

@@ -12,7 +12,7 @@ from dfslab.core.keeper import shelf
 from dfslab.core.master import repair
 from dfslab.sim import keeper as sim_keeper
 from tests.planted.conftest import VERDICTS
-from tests.planted.hunting import Verdict, hunt_here, hunting
+from tests.planted.hunting import LIMIT_S, Verdict, hunt_here, hunting
 from tests.planted.mutant import Edit, InHistories, InTests, Mutant, Swap
 from tests.planted.mutants import MUTANTS
 
@@ -26,6 +26,7 @@ def futures(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Verdict
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=lambda one: one.name.replace(" ", "-"))
+@pytest.mark.timeout(LIMIT_S + 60)
 def test_a_planted_bug_is_caught(
     mutant: Mutant, futures: dict[str, Future[Verdict]], pytestconfig: pytest.Config
 ) -> None:
