@@ -10,8 +10,11 @@ import zlib
 from dataclasses import dataclass
 
 BLOCK_SIZE = 256 * 1024
+MAX_BLOCK_BYTES = 1024 * 1024
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
 CHECKSUM_BYTES = 4
+MAX_CHECKSUMS_BYTES = 48 * 1024 * 1024
+"""Of one file, so that they fit into a message: 3 TiB in blocks of 256 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,18 @@ def checksums_of(checksums: bytes, chunk: Chunk, block_size: int) -> bytes:
     first = chunk.offset // block_size
     count = block_count(chunk.length, block_size)
     return checksums[first * CHECKSUM_BYTES : (first + count) * CHECKSUM_BYTES]
+
+
+def first_difference(found: bytes, wanted: bytes) -> int | None:
+    """Return the first block whose packed checksum differs or is missing on one side, or None."""
+    if found == wanted:
+        return None
+    blocks = range(max(len(found), len(wanted)))
+    return next(block for block in blocks if _checksum(found, block) != _checksum(wanted, block))
+
+
+def _checksum(checksums: bytes, block: int) -> bytes:
+    return checksums[block * CHECKSUM_BYTES : (block + 1) * CHECKSUM_BYTES]
 
 
 def digest(checksums: bytes) -> int:

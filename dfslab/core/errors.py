@@ -376,12 +376,12 @@ class KeeperUnreachable(DfsError, ConnectionError):
 
 
 class ProtocolError(DfsError, ConnectionError):
-    """Bytes that are not this protocol; the connection was closed and nothing else was done."""
+    """What is not this protocol, or asks for what it does not allow; nothing was done."""
 
     status = Status.INVALID_ARGUMENT
 
     def __init__(self, *, reason: str) -> None:
-        super().__init__(f"not the dfslab data protocol: {reason}; the connection was closed", reason=reason)
+        super().__init__(f"not the dfslab protocol: {reason}; nothing was done", reason=reason)
 
 
 class NoSuchReplica(DfsError, FileNotFoundError):

@@ -9,6 +9,7 @@ import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from dfslab.core.blocks import first_difference
 from dfslab.core.keeper import shelf
 from dfslab.core.master.master import CatalogImage
 from dfslab.core.model import Version
@@ -165,16 +166,8 @@ def _problem_of(replica: ReadReplica, version: Version | None) -> str:
         return replica.problem
     if replica.size != version.size:
         return f"it has {replica.size} bytes, the file has {version.size}"
-    if replica.checksums != version.checksums:
-        block = first_difference(replica.checksums, version.checksums)
-        return f"block {block} is not what was uploaded"
-    return ""
-
-
-def first_difference(found: bytes, wanted: bytes) -> int:
-    """Return the first block whose packed checksum differs."""
-    blocks = range(0, max(len(found), len(wanted)), 4)
-    return next(at // 4 for at in blocks if found[at : at + 4] != wanted[at : at + 4])
+    block = first_difference(replica.checksums, version.checksums)
+    return "" if block is None else f"block {block} is not what was uploaded"
 
 
 def _judge_files(report: Report, image: CatalogImage, looks: Sequence[KeeperLook], wanted: int) -> None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dfslab.core.blocks import CHECKSUM_BYTES
+from dfslab.core.blocks import CHECKSUM_BYTES, first_difference
 from dfslab.core.errors import (
     BadToken,
     ChecksumMismatch,
@@ -381,13 +381,9 @@ def _fill(view: memoryview, source: Callable[[memoryview], int]) -> None:
 def _check_blocks(view: memoryview, done: int, wanted: Range, keeper: str) -> None:
     first = done // wanted.block_size * CHECKSUM_BYTES
     got = block_crcs(view, wanted.block_size)
-    expected = wanted.checksums[first : first + len(got)]
-    if got == expected:
-        return
-    steps = range(0, len(got), CHECKSUM_BYTES)
-    bad = next(at for at in steps if got[at : at + CHECKSUM_BYTES] != expected[at : at + CHECKSUM_BYTES])
-    block = (wanted.offset + done) // wanted.block_size + bad // CHECKSUM_BYTES
-    raise ChecksumMismatch(where=keeper, block=block)
+    bad = first_difference(got, wanted.checksums[first : first + len(got)])
+    if bad is not None:
+        raise ChecksumMismatch(where=keeper, block=(wanted.offset + done) // wanted.block_size + bad)
 
 
 def _raise_what_the_keeper_said(connection: Connection) -> None:

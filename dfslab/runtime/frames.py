@@ -9,12 +9,13 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
+from dfslab.core.blocks import MAX_BLOCK_BYTES
 from dfslab.core.errors import ProtocolError
 
 MAGIC = b"DFS1"
 HEAD = struct.Struct(">4sI")
 MAX_MESSAGE_BYTES = 64 * 1024
-BUFFER_BYTES = 1024 * 1024
+BUFFER_BYTES = MAX_BLOCK_BYTES  # a block is checked whole
 
 M = TypeVar("M", bound=Message)
 

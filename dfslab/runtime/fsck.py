@@ -9,23 +9,22 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from google.protobuf.message import DecodeError
-
-from dfslab.core.blocks import block_count
+from dfslab.core.blocks import MAX_BLOCK_BYTES, block_count, first_difference
 from dfslab.core.errors import CatalogDamaged, DirectoryInUse, NothingToCheck
-from dfslab.core.fsck import KeeperLook, ReadReplica, Report, Trouble, first_difference, judge
+from dfslab.core.fsck import KeeperLook, ReadReplica, Report, Trouble, judge
 from dfslab.core.keeper import shelf
 from dfslab.core.keeper.shelf import CHECKSUMS, DATA
 from dfslab.core.master.master import CatalogImage
+from dfslab.runtime import checksums_file
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.catalog import CATALOG
 from dfslab.runtime.catalog_mark import mark_path
 from dfslab.runtime.catalog_reading import read_catalog
-from dfslab.runtime.checksum import SIZE, block_crcs, crc
+from dfslab.runtime.checksum import block_crcs
 from dfslab.runtime.identity import identity_path, read_keeper_identity
+from dfslab.runtime.shelf_directory import open_regular
 
 READ_BYTES = 4 << 20
-MAX_BLOCK_BYTES = 64 << 20
 
 Progress = Callable[[int, int], None]
 
@@ -164,8 +163,8 @@ def _look(directory: Path, done: _Counter) -> KeeperLook:
 def _read_replica(folder: Path, version: str, done: _Counter) -> ReadReplica:
     path = folder / f"{version}{DATA}"
     try:
-        noted = _read_checksums(path.with_suffix(CHECKSUMS))
         size = path.stat().st_size
+        noted = _read_checksums(path.with_suffix(CHECKSUMS))
         if noted is None or not 1 <= noted.block_size <= MAX_BLOCK_BYTES:
             done.add(size)
             return ReadReplica(version, size, b"", "its checksums file is missing or damaged")
@@ -180,25 +179,13 @@ def _own_problem(version: str, size: int, checksums: bytes, noted: pb.ReplicaChe
         return f"its checksums file is that of {noted.version}"
     if noted.size != size:
         return f"it has {size} bytes, its checksums are of {noted.size}"
-    if noted.checksums != checksums:
-        block = first_difference(checksums, noted.checksums)
-        return f"block {block} of {block_count(size, noted.block_size)} fails its CRC32C"
-    return ""
+    block = first_difference(checksums, noted.checksums)
+    return "" if block is None else f"block {block} of {block_count(size, noted.block_size)} fails its CRC32C"
 
 
 def _read_checksums(path: Path) -> pb.ReplicaChecksums | None:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    with open(fd, "rb") as file:
-        content = file.read()
-    if content[:SIZE] != crc(content[SIZE:]):
-        return None
-    try:
-        return pb.ReplicaChecksums.FromString(content[SIZE:])
-    except DecodeError:
-        return None
+    fd = open_regular(str(path))
+    return None if fd is None else checksums_file.read(fd)
 
 
 def _checksums_of(path: Path, block_size: int, done: _Counter) -> bytes:

@@ -314,11 +314,20 @@ class KeeperNode(DataKeeperServicer):
 
     def _scrub(self, order: instructions.Scrub) -> None:
         try:
-            self._handle(self._scrubbing.scrub(order))
+            self._handle(self._judgement_of(order))
         except NodeDown:
             return
         except Exception as error:  # noqa: BLE001 - a pool would swallow it: it is traced
             self.note_error(f"{type(error).__name__}: {error}")
+
+    def _judgement_of(self, order: instructions.Scrub) -> events.ScrubDone | events.ScrubFailed | events.ScrubBroken:
+        try:
+            return self._scrubbing.scrub(order)
+        except NodeDown:
+            raise
+        except Exception as error:  # noqa: BLE001 - unforeseen: it is traced, and the pass goes on
+            self.note_error(f"{type(error).__name__}: {error}")
+            return events.ScrubBroken(order.number)
 
     def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
@@ -507,13 +516,23 @@ class KeeperNode(DataKeeperServicer):
 
     def _fetch(self, order: events.CopyOrdered) -> None:
         try:
-            self._handle(self._fetching.fetch(order))
+            self._handle(self._outcome_of(order))
         except NodeDown:
             return
         except (NotRecorded, CatalogFull) as error:  # the next registration, which it has asked for, reports the copy
             self._note_unheard("ReplicaStored", error)
         except Exception as error:  # noqa: BLE001 - a pool would swallow it: it is traced
             self.note_error(f"{type(error).__name__}: {error}")
+
+    def _outcome_of(self, order: events.CopyOrdered) -> events.ReplicaWritten | events.FetchFailed:
+        try:
+            return self._fetching.fetch(order)
+        except NodeDown:
+            raise
+        except Exception as error:  # noqa: BLE001 - unforeseen: it is traced, and the version does not arrive for ever
+            reason = f"{type(error).__name__}: {error}"
+            self.note_error(reason)
+            return events.FetchFailed(order.copy_id, order.version.id, reason, source_at_fault=False)
 
     def _note_progress(self, order: events.CopyOrdered, done: int) -> None:
         version = order.version

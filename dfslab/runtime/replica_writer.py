@@ -8,12 +8,12 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dfslab.core.blocks import CHECKSUM_BYTES, block_count, digest
+from dfslab.core.blocks import digest, first_difference
 from dfslab.core.keeper.shelf import CHECKSUMS, DATA, PUBLISH, TEMPORARY, Step, to_discard
 from dfslab.core.model import StoredReplica
+from dfslab.runtime import checksums_file, failpoints
 from dfslab.runtime import dfs_pb2 as pb
-from dfslab.runtime import failpoints
-from dfslab.runtime.checksum import block_crcs, crc
+from dfslab.runtime.checksum import block_crcs
 from dfslab.runtime.shelf_directory import ShelfDirectory
 
 if TYPE_CHECKING:
@@ -42,9 +42,11 @@ class ReplicaWriter:
             storage.check_room()
             if size:
                 os.posix_fallocate(self._fd, 0, size)
-        except OSError as error:
+        except BaseException as error:
             self.abort()
-            raise storage.failed(error) from None
+            if isinstance(error, OSError):
+                raise storage.failed(error) from None
+            raise
 
     def write(self, view: memoryview) -> None:
         """Append whole blocks (the last one may be shorter) and take their checksums."""
@@ -66,14 +68,7 @@ class ReplicaWriter:
 
     def first_difference(self, checksums: bytes) -> int | None:
         """Return the first block whose checksum differs from the sender's, or None."""
-        if checksums == self._checksums:
-            return None
-        mine = self.checksums
-        for block in range(block_count(self.size, self._block_size)):
-            part = slice(block * CHECKSUM_BYTES, (block + 1) * CHECKSUM_BYTES)
-            if mine[part] != checksums[part]:
-                return block
-        return block_count(self.size, self._block_size)
+        return first_difference(self.checksums, checksums)
 
     def commit(self) -> StoredReplica:
         """Make the replica durable under its final name and return it.
@@ -106,12 +101,12 @@ class ReplicaWriter:
         os.close(fd)
 
     def _write_checksums(self) -> None:
-        message = pb.ReplicaChecksums(
+        noted = pb.ReplicaChecksums(
             version=self.version, size=self.size, block_size=self._block_size, checksums=self.checksums
-        ).SerializeToString()
+        )
         self._storage.check_room()
         self._crc_fd = self._shelf.create(self._crc)
-        left = memoryview(crc(message) + message)
+        left = memoryview(checksums_file.content_of(noted))
         while left:
             left = left[os.write(self._crc_fd, left) :]
 

@@ -6,10 +6,8 @@ import os
 import time
 from collections.abc import Callable
 
-from google.protobuf.message import DecodeError
-
-from dfslab.core.blocks import CHECKSUM_BYTES, block_count, digest
-from dfslab.core.errors import BadReplica, NoSuchReplica
+from dfslab.core.blocks import CHECKSUM_BYTES, MAX_BLOCK_BYTES, block_count, digest, first_difference
+from dfslab.core.errors import BadReplica, NoSuchReplica, StorageFailed
 from dfslab.core.keeper import events, instructions
 from dfslab.core.model import StoredReplica
 from dfslab.runtime import dfs_pb2 as pb
@@ -19,6 +17,9 @@ from dfslab.runtime.storage import OpenReplica, Storage, reason_of
 
 STEP_BYTES = 1 << 18
 """How much is read at a time, in whole blocks: at 16 MB/s, some sixty pauses a second."""
+
+
+SHORTAGE_PAUSE_S = 1.0
 
 
 class _Damaged(Exception):
@@ -39,7 +40,17 @@ class Scrubbing:
         self._storage, self._pause = storage, pause
 
     def scrub(self, order: instructions.Scrub) -> events.ScrubDone | events.ScrubFailed:
-        """Compare every block, and the checksums file itself, with what was stored."""
+        """Compare every block, and the checksums file itself, with what was stored.
+
+        While the process is short of descriptors or memory it waits: nothing of that is the replica's fault.
+        """
+        while True:
+            try:
+                return self._judge(order)
+            except StorageFailed:
+                self._pause(SHORTAGE_PAUSE_S)
+
+    def _judge(self, order: instructions.Scrub) -> events.ScrubDone | events.ScrubFailed:
         try:
             self._check(order.stored, order.rate_mb_s * 1e6)
         except _Damaged as damage:
@@ -49,6 +60,7 @@ class Scrubbing:
         except BadReplica as error:
             return events.ScrubFailed(order.number, f"it can't be read: {error.fields['reason']}")
         except OSError as error:
+            self._storage.check_is_the_disk(error)
             return events.ScrubFailed(order.number, f"it can't be read: {reason_of(error)}")
         return events.ScrubDone(order.number)
 
@@ -63,10 +75,7 @@ class Scrubbing:
 
     def _checksums(self, stored: StoredReplica) -> pb.ReplicaChecksums:
         """Return the checksums beside a replica: those that the master has matched, or it is damaged."""
-        try:
-            noted = self._storage.checksums(stored.version, stored.size)
-        except DecodeError:
-            noted = None
+        noted = self._storage.checksums(stored.version)
         if noted is None:
             raise _Damaged("its checksums file is missing or damaged")
         is_its_own = (noted.version, noted.size) == (stored.version, stored.size)
@@ -84,17 +93,18 @@ class Scrubbing:
             failpoints.hit("keeper.scrubbing")
             _read(replica.fd, view, offset)
             first = offset // noted.block_size
-            bad = _first_bad(block_crcs(view, noted.block_size), noted.checksums, first)
+            got = block_crcs(view, noted.block_size)
+            bad = first_difference(got, noted.checksums[first * CHECKSUM_BYTES : first * CHECKSUM_BYTES + len(got)])
             if bad is not None:
                 blocks = block_count(replica.size, noted.block_size)
-                raise _Damaged(f"block {bad} of {blocks} (counted from 0) fails its checksum")
+                raise _Damaged(f"block {first + bad} of {blocks} (counted from 0) fails its checksum")
             offset += len(view)
             self._pause(max(0.0, began + len(view) / bytes_s - time.monotonic()))
 
 
 def _covers(noted: pb.ReplicaChecksums) -> bool:
     """Return True when there is one checksum a block, and a block can be read at once."""
-    if not 1 <= noted.block_size <= frames.BUFFER_BYTES:
+    if not 1 <= noted.block_size <= MAX_BLOCK_BYTES:
         return False
     return len(noted.checksums) == block_count(noted.size, noted.block_size) * CHECKSUM_BYTES
 
@@ -106,15 +116,3 @@ def _read(fd: int, view: memoryview, offset: int) -> None:
         if count == 0:
             raise _Damaged(f"its data end at byte {offset + done}")
         done += count
-
-
-def _first_bad(got: bytes, checksums: bytes, first: int) -> int | None:
-    at = first * CHECKSUM_BYTES
-    if got == checksums[at : at + len(got)]:
-        return None
-    blocks = range(len(got) // CHECKSUM_BYTES)
-    return first + next(
-        block
-        for block in blocks
-        if got[block * CHECKSUM_BYTES :][:CHECKSUM_BYTES] != checksums[at + block * CHECKSUM_BYTES :][:CHECKSUM_BYTES]
-    )

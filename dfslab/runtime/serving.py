@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dfslab.core.blocks import MAX_BLOCK_BYTES
 from dfslab.core.errors import BadReplica, ChecksumMismatch, NotRecorded, ProtocolError
 from dfslab.core.keeper import events
 from dfslab.runtime import dfs_pb2 as pb
@@ -11,7 +12,6 @@ from dfslab.runtime import failpoints, frames
 from dfslab.runtime.gate import Gate
 from dfslab.runtime.paced import PacedSocket
 from dfslab.runtime.storage import OpenReplica, Storage, check_version
-from dfslab.runtime.wire import MAX_BLOCK_SIZE
 
 SENDFILE_BYTES = 1024 * 1024
 
@@ -86,9 +86,9 @@ class Serving:
 
     def _put(self, put: pb.Put, ticket: bytes, wire: PacedSocket, reply: Callable[[int], None]) -> None:
         check_version(put.version)
-        if not 1 <= put.block_size <= MAX_BLOCK_SIZE:
-            raise ProtocolError(reason=f"blocks of {put.block_size} bytes, 1 to {MAX_BLOCK_SIZE} are allowed")
-        self._handle(events.PutRequested(put.version, put.size, self._storage.free_bytes(), ticket))
+        if not 1 <= put.block_size <= MAX_BLOCK_BYTES:
+            raise ProtocolError(reason=f"blocks of {put.block_size} bytes, 1 to {MAX_BLOCK_BYTES} are allowed")
+        self._handle(events.PutRequested(put.version, put.size, put.block_size, self._storage.free_bytes(), ticket))
         try:
             written = self._receive(put, wire, reply)
         except BaseException:

@@ -16,6 +16,24 @@ from dfslab.runtime.gate import Gate
 _NEVER_FOLLOW = os.O_CLOEXEC | os.O_NOFOLLOW
 
 
+def open_regular(path: str, directory_fd: int | None = None) -> int | None:
+    """Open a regular file for reading, and never through a link.
+
+    Returns its descriptor, or None when there is none of that name; raises OSError when it can't be opened.
+    """
+    try:
+        # Without O_NONBLOCK, a pipe of that name would hold whoever opens it.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _NEVER_FOLLOW, dir_fd=directory_fd)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
+            return None
+        raise
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    return None
+
+
 class ShelfDirectory:
     """Files in one directory, by name. No method follows a symbolic link; all but `open` raise OSError.
 
@@ -65,17 +83,7 @@ class ShelfDirectory:
 
     def open(self, name: str) -> int | None:
         """Open a regular file for reading; return its descriptor, or None when there is none of that name."""
-        try:
-            # Without O_NONBLOCK, a pipe of that name would hold whoever opens it.
-            fd = os.open(name, os.O_RDONLY | os.O_NONBLOCK | _NEVER_FOLLOW, dir_fd=self._fd)
-        except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ELOOP, errno.ENXIO):
-                return None
-            raise
-        if stat.S_ISREG(os.fstat(fd).st_mode):
-            return fd
-        os.close(fd)
-        return None
+        return open_regular(name, self._fd)
 
     def rename(self, old: str, new: str) -> None:
         """Give a file another name."""

@@ -21,9 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from google.protobuf.message import DecodeError
-
-from dfslab.core.blocks import CHECKSUM_BYTES, digest
+from dfslab.core.blocks import digest
 from dfslab.core.errors import (
     BadReplica,
     DfsError,
@@ -37,15 +35,11 @@ from dfslab.core.errors import (
 from dfslab.core.keeper import shelf
 from dfslab.core.keeper.shelf import CHECKSUMS, DATA, UNKNOWN_DIGEST, VERSION_ID, Step
 from dfslab.core.model import StoredReplica
+from dfslab.runtime import checksums_file
 from dfslab.runtime import dfs_pb2 as pb
-from dfslab.runtime.checksum import SIZE, crc
 from dfslab.runtime.gate import Gate
 from dfslab.runtime.replica_writer import ReplicaWriter
 from dfslab.runtime.shelf_directory import ShelfDirectory
-
-_CHECKSUMS_ROOM_BYTES = 1024
-"""What a checksums file may hold besides one checksum a byte of the replica, the most there can be."""
-
 
 _IDENTITY_BYTES = 64 * 1024
 """More than a file that says whose a directory is ever has."""
@@ -60,6 +54,10 @@ def check_version(version: str) -> str:
 
 DISK_ERRORS = frozenset({errno.EIO, errno.EBADMSG, errno.EUCLEAN, errno.ENODATA, errno.ENOMEDIUM})
 """What a disk says when it can't read: none of these is a socket's."""
+
+
+SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+"""What is said when the process or the machine has no descriptor or no memory left, whatever is asked for."""
 
 
 def reason_of(error: OSError) -> str:
@@ -227,6 +225,11 @@ class Storage:
         """Return the typed error for a failure of the disk."""
         return StorageFailed(keeper=self.keeper, reason=reason_of(error))
 
+    def check_is_the_disk(self, error: OSError) -> None:
+        """Raise StorageFailed when the machine is short of something: nothing is wrong with what is stored."""
+        if error.errno in SHORTAGES:
+            raise self.failed(error) from None
+
     def check_room(self) -> None:
         """Fail as the kernel does when the disk is full."""
         if self.is_full:
@@ -244,7 +247,8 @@ class Storage:
         for version in shelf.replicas(self._shelf.names()):
             try:
                 fd = self._shelf.open(version + DATA)
-            except OSError:  # it is there and can't be read: whoever asks for it is told so
+            except OSError as error:  # it is there and can't be read: whoever asks for it is told so
+                self.check_is_the_disk(error)
                 yield StoredReplica(version, 0, UNKNOWN_DIGEST, self._shelf.path(version + DATA))
                 continue
             if fd is not None:
@@ -254,34 +258,38 @@ class Storage:
 
     def _digest(self, version: str, size: int) -> int:
         try:
-            noted = self.checksums(version, size)
-        except (OSError, DecodeError):
+            noted = self.checksums(version)
+        except OSError as error:
+            self.check_is_the_disk(error)
             return UNKNOWN_DIGEST
         if noted is None:
             return UNKNOWN_DIGEST
         return shelf.stored_digest(version, size, noted.version, noted.size, digest(noted.checksums))
 
-    def checksums(self, version: str, size: int) -> pb.ReplicaChecksums | None:
-        """Return what the checksums file of a replica of `size` bytes says, or None when it is missing or damaged."""
+    def checksums(self, version: str) -> pb.ReplicaChecksums | None:
+        """Return what the checksums file of a replica says, or None when it is missing or damaged."""
         fd = self._shelf.open(version + CHECKSUMS)
-        if fd is None:
-            return None
-        with open(fd, "rb") as file:
-            content = file.read(CHECKSUM_BYTES * size + _CHECKSUMS_ROOM_BYTES)
-        if content[:SIZE] != crc(content[SIZE:]):
-            return None
-        return pb.ReplicaChecksums.FromString(content[SIZE:])
+        return None if fd is None else checksums_file.read(fd)
 
     def create(self, version: str, size: int, block_size: int) -> ReplicaWriter:
         """Start writing a replica; room for it is allocated at once. Raises StorageFailed when there is none."""
         return ReplicaWriter(self, self._shelf, check_version(version), size, block_size)
 
     def open(self, version: str) -> OpenReplica:
-        """Open a replica for reading; raise NoSuchReplica, or BadReplica when the disk does not let it be read."""
+        """Open a replica for reading.
+
+        Raises
+        ------
+        NoSuchReplica, BadReplica
+            There is none, or the disk does not let it be read.
+        StorageFailed
+            This process is short of descriptors or memory: that says nothing of the replica.
+        """
         name = check_version(version) + DATA
         try:
             fd = self._shelf.open(name)
         except OSError as error:
+            self.check_is_the_disk(error)
             raise BadReplica(keeper=self.keeper, version=version, reason=reason_of(error)) from None
         if fd is None:
             raise NoSuchReplica(keeper=self.keeper, version=version)

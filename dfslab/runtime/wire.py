@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from dfslab.core.blocks import CHECKSUM_BYTES, block_count
+from dfslab.core.blocks import CHECKSUM_BYTES, MAX_BLOCK_BYTES, block_count
 from dfslab.core.errors import REGISTRY, DfsError, InternalError, ProtocolError
 from dfslab.core.model import Address, FileInfo, StoredReplica, Version
 from dfslab.core.names import MAX_NAME_BYTES
@@ -17,7 +17,6 @@ from dfslab.core.tickets import get_bytes, put_bytes
 from dfslab.runtime import dfs_pb2 as pb
 
 _HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
-MAX_BLOCK_SIZE = 1024 * 1024
 MAX_NUMBER = 2**63 - 1
 """What a table, a file and the catalog can hold."""
 MAX_TEXT_CHARS = 16 * 1024
@@ -84,8 +83,8 @@ def room_from(free_bytes: int) -> int:
 def ordered_version_from(message: pb.FetchReplicaRequest) -> Version:
     """Return the version that an order to copy names; raise ProtocolError for one that no file can be."""
     size, block_size, checksums = message.size, message.block_size, message.checksums
-    if size > MAX_NUMBER or not 1 <= block_size <= MAX_BLOCK_SIZE:
-        raise ProtocolError(reason=f"{size} bytes in blocks of {block_size}, 1 to {MAX_BLOCK_SIZE} are allowed")
+    if size > MAX_NUMBER or not 1 <= block_size <= MAX_BLOCK_BYTES:
+        raise ProtocolError(reason=f"{size} bytes in blocks of {block_size}, 1 to {MAX_BLOCK_BYTES} are allowed")
     if len(checksums) != CHECKSUM_BYTES * block_count(size, block_size):
         raise ProtocolError(reason=f"{len(checksums)} bytes of checksums for {size} bytes in blocks of {block_size}")
     return Version(message.version, message.file_name, size, block_size, checksums, 0.0)

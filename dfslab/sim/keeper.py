@@ -434,7 +434,7 @@ class SimKeeper:
             yield self._around.network.latency() / 10
 
     def _put(self, put: Put, end: End) -> Process:
-        self._decide(events.PutRequested(put.version, put.size, self.free_bytes, put.ticket))
+        self._decide(events.PutRequested(put.version, put.size, put.block_size, self.free_bytes, put.ticket))
         try:
             written = yield from self._receive(put, end)
         except BaseException:

@@ -6,7 +6,7 @@ import json
 import zlib
 from dataclasses import dataclass
 
-from dfslab.core.blocks import CHECKSUM_BYTES, digest
+from dfslab.core.blocks import CHECKSUM_BYTES, digest, first_difference
 from dfslab.core.keeper.shelf import CHECKSUMS, DATA, UNKNOWN_DIGEST, replicas, stored_digest
 from dfslab.core.model import StoredReplica
 from dfslab.sim.disk import Disk
@@ -48,15 +48,7 @@ def checksums_of(content: bytes, block_size: int) -> bytes:
 
 def first_bad_block(content: bytes, checksums: bytes, block_size: int) -> int | None:
     """Return the first block whose checksum is another, or None."""
-    mine = checksums_of(content, block_size)
-    if mine == checksums:
-        return None
-    length = max(len(mine), len(checksums))
-    return next(
-        at // CHECKSUM_BYTES
-        for at in range(0, length, CHECKSUM_BYTES)
-        if mine[at : at + CHECKSUM_BYTES] != checksums[at : at + CHECKSUM_BYTES]
-    )
+    return first_difference(checksums_of(content, block_size), checksums)
 
 
 def checksums_file(version: str, size: int, block_size: int, checksums: bytes) -> bytes:

@@ -306,7 +306,7 @@ def test_a_version_that_is_not_one_never_becomes_a_path(shared: Cluster, version
 def test_an_upload_of_impossible_size_is_refused_before_a_byte_is_allocated(shared: Cluster, put: pb.Put) -> None:
     ticket = to_write(shared, granted(shared, "good"), put.version, put.size)
     reply = answer(shared, pb.DataRequest(ticket=ticket, put=put))
-    assert reply.error.name in ("ProtocolError", "StorageFailed")
+    assert reply.error.name in ("ProtocolError", "LimitReached", "StorageFailed")
 
 
 def test_a_replica_sent_behind_the_masters_back_is_not_recorded_and_leaves_the_disk(shared: Cluster) -> None:

@@ -169,6 +169,7 @@ def test_the_last_copies_are_kept_even_when_all_are_bad_and_what_is_good_of_them
     assert cluster.download("a.bin").path.read_bytes() == DATA
     assert of_kind(cluster, Kind.REPLICA_DROPPED) == []
     assert all(path.is_file() for path in paths)
+    cluster.close()  # the oracle, which goes by the checksums beside, finds no good copy
 
 
 def test_a_corrupt_copy_is_not_served_while_a_good_one_is_live_and_no_repair_takes_it(start: Starter) -> None:
@@ -281,3 +282,34 @@ def test_the_settings_are_in_the_trace_and_the_rate_is_not_divided_by_the_speed(
     options = of_kind(cluster, Kind.CLUSTER_STARTED)[0].detail["options"]
 
     assert (options["scrub_interval_s"], options["scrub_rate_mb_s"]) == (5.0, 5.0)
+
+
+def _mistake() -> None:
+    raise ZeroDivisionError("a mistake of ours")
+
+
+def test_a_mistake_in_the_midst_of_a_copy_is_told_and_the_copy_is_made_again(start: Starter) -> None:
+    """The keeper would take the version for arriving for ever, and refuse every later order to copy it."""
+    cluster = start(2, replicas=2)
+
+    with failpoints.armed("keeper.before.allocate", _mistake, at=2):  # the first one is the upload itself
+        cluster.upload(DATA, name="a.bin")
+        cluster.wait_for_replicas("a.bin", timeout_s=DEADLINE_S)
+
+    (told,) = of_kind(cluster, Kind.NODE_ERROR)
+    assert told.detail["reason"] == "ZeroDivisionError: a mistake of ours"
+    assert len(of_kind(cluster, Kind.COPY_FAILED)) == 1
+    cluster.close()  # the oracle takes no mistakes of ours
+
+
+def test_a_mistake_in_the_midst_of_a_scrub_is_told_and_holds_up_nothing(start: Starter) -> None:
+    cluster = start(1, replicas=1, **SELDOM)
+    (keeper,) = uploaded(cluster)
+
+    with failpoints.armed("keeper.scrubbing", _mistake):
+        assert cluster.scrub_now(keeper).empty
+
+    (told,) = of_kind(cluster, Kind.NODE_ERROR)
+    assert told.detail["reason"] == "ZeroDivisionError: a mistake of ours"
+    assert list(cluster.scrub_now(keeper).problem) == [""]
+    cluster.close()  # the oracle takes no mistakes of ours

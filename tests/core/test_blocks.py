@@ -15,6 +15,7 @@ from dfslab.core.blocks import (
     block_count,
     checksums_of,
     digest,
+    first_difference,
     split_into_chunks,
 )
 
@@ -95,3 +96,18 @@ def test_the_digest_is_zlibs_crc_as_the_wire_contract_says() -> None:
     """proto/dfs.proto, StoredReplica.digest."""
     assert digest(b"") == 0
     assert digest(b"123456789") == zlib.crc32(b"123456789") == 0xCBF43926
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "block"),
+    [
+        (b"", b"", None),
+        (b"aaaabbbb", b"aaaabbbb", None),
+        (b"aaaabbbb", b"aaaabbbc", 1),
+        (b"aaaa", b"aaaabbbb", 1),
+        (b"aaaabbbb", b"aaaa", 1),
+        (b"xaaabbbb", b"aaaabbbc", 0),
+    ],
+)
+def test_the_first_block_with_another_checksum_is_named(found: bytes, wanted: bytes, block: int | None) -> None:
+    assert first_difference(found, wanted) == block

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dfslab.core.errors import InvalidTransition, NoSuchReplica, NotReady, StaleIncarnation, StorageFailed
+from dfslab.core.blocks import BLOCK_SIZE, MAX_CHECKSUMS_BYTES
+from dfslab.core.errors import InvalidTransition, LimitReached, NoSuchReplica, NotReady, StaleIncarnation, StorageFailed
 from dfslab.core.keeper import Keeper
 from dfslab.core.keeper.events import (
     BeatNow,
@@ -70,9 +71,11 @@ def keeper(*holds: StoredReplica, incarnation: int = 0) -> Keeper:
     return made
 
 
-def wants_to_put(version: str = "v-new", size: int = 25, free_bytes: int = FREE) -> PutRequested:
+def wants_to_put(
+    version: str = "v-new", size: int = 25, free_bytes: int = FREE, block_size: int = BLOCK_SIZE
+) -> PutRequested:
     """Return the request of a client with a good, fresh ticket."""
-    return PutRequested(version, size, free_bytes, ticket(version=version, length=size))
+    return PutRequested(version, size, block_size, free_bytes, ticket(version=version, length=size))
 
 
 def order(copy_id: str = "c1", incarnation: int = 1) -> CopyOrdered:
@@ -475,3 +478,14 @@ def test_orders_are_refused_while_the_registration_is_renewed(event: Event) -> N
     with pytest.raises(StaleIncarnation):
         k.handle(event, 1.1)
     assert k.replicas() == (OLD,)
+
+
+def test_a_file_with_more_checksums_than_a_message_holds_is_refused_before_it_is_received() -> None:
+    """With blocks of one byte, a client could have a keeper hold four bytes of checksums a byte."""
+    k = keeper(incarnation=1)
+    most = MAX_CHECKSUMS_BYTES // 4
+
+    with pytest.raises(LimitReached):
+        k.handle(wants_to_put(size=most + 1, block_size=1), 0.0)
+
+    assert k.handle(wants_to_put(size=most, block_size=1), 0.0) == []

@@ -17,6 +17,7 @@ from dfslab.core.keeper.events import (
     ReplicaDeleted,
     ReplicaOpened,
     ReplicaWritten,
+    ScrubBroken,
     ScrubDone,
     ScrubFailed,
     ScrubNow,
@@ -345,3 +346,18 @@ def test_heartbeats_go_on_while_a_replica_is_read() -> None:
 
     assert k.handle(Tick(FREE), 0.0) == [Scrub(1, A, 16.0)]
     assert k.handle(Tick(FREE), 1.0) == [SendHeartbeat(1, FREE)]
+
+
+def test_a_reading_that_ends_without_a_judgement_is_left_to_the_next_pass_and_holds_up_nothing() -> None:
+    k = keeper(A, B)
+    (first,) = k.handle(Tick(FREE), 1.0)[-1:]
+    assert isinstance(first, Scrub)
+
+    (second,) = k.handle(ScrubBroken(first.number), 2.0)
+
+    assert isinstance(second, Scrub)
+    assert (first.stored, second.stored) == (A, B)
+    (note,) = notes(k.handle(ScrubDone(second.number), 3.0))
+    assert (note.kind, note.detail["replicas"], note.detail["bad"]) == (Kind.SCRUB_DONE, 1, 0)
+    assert read_all(k, k.handle(Tick(FREE), 70.0), 70.0)[0] == ["v-a", "v-b"]
+    assert k.handle(ScrubBroken(first.number), 71.0) == []  # said twice

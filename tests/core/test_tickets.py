@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dfslab.core.blocks import BLOCK_SIZE
 from dfslab.core.errors import StorageFailed, TicketRefused
 from dfslab.core.keeper import Keeper
 from dfslab.core.keeper.events import (
@@ -60,7 +61,7 @@ def keeper(clock: MasterClock | None = CLOCK) -> Keeper:
 
 
 def put(signed: bytes, version: str = "v-new", size: int = 25) -> PutRequested:
-    return PutRequested(version, size, FREE, signed)
+    return PutRequested(version, size, BLOCK_SIZE, FREE, signed)
 
 
 def get(signed: bytes, offset: int = 0, length: int = 25, version: str = "v-new") -> GetRequested:

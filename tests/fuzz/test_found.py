@@ -144,12 +144,13 @@ def test_a_keeper_at_an_address_where_nobody_can_be_is_not_registered(cluster: C
     assert "stranger" not in set(cluster.keepers().keeper)
 
 
-def test_a_boot_that_no_ticket_can_carry_is_not_registered(cluster: Cluster) -> None:
+@pytest.mark.parametrize("length", [0, 65, 70_000])
+def test_a_boot_that_no_ticket_can_carry_is_not_registered(cluster: Cluster, length: int) -> None:
     """By hand, after `Register` by reflection: each slot on such a keeper sent the master back to its catalog."""
     here = pb.Address(host="127.0.0.1", port=1)
-    register = pb.RegisterRequest(keeper="talkative", boot="b" * 70_000, address=here, data_address=here)
+    register = pb.RegisterRequest(keeper="talkative", boot="b" * length, address=here, data_address=here)
 
-    with pytest.raises(InvalidOption, match="boot"):
+    with pytest.raises(ProtocolError, match="boot"):
         call(MasterTrackerStub, cluster.address, cluster, "Register", register)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from dfslab.core.keeper.instructions import Scrub
 from dfslab.core.model import StoredReplica
 from dfslab.runtime import failpoints
 from dfslab.runtime.gate import Gate, NodeDown
-from dfslab.runtime.scrubbing import STEP_BYTES, Scrubbing
+from dfslab.runtime.scrubbing import SHORTAGE_PAUSE_S, STEP_BYTES, Scrubbing
 from dfslab.runtime.storage import Storage
 
 V1, V2 = "v1-0123456789", "v2-abcdef0123"
@@ -146,3 +147,21 @@ def test_a_keeper_that_ends_meanwhile_does_not_read_on(storage: Storage) -> None
 
     with pytest.raises(NodeDown):
         Scrubbing(storage, ended).scrub(Scrub(1, stored, 1.0))
+
+
+@pytest.mark.parametrize("shortage", [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+def test_a_process_that_is_short_of_something_waits_and_holds_nothing_against_the_replica(
+    storage: Storage, shortage: int
+) -> None:
+    stored = store(storage)
+    pauses: list[float] = []
+
+    def fail() -> None:
+        raise OSError(shortage, os.strerror(shortage))
+
+    with failpoints.armed("keeper.scrubbing", fail) as passed:
+        outcome = Scrubbing(storage, pauses.append).scrub(Scrub(1, stored, 1e6))
+
+    assert outcome == ScrubDone(1)
+    assert passed() == 2
+    assert pauses[0] == SHORTAGE_PAUSE_S

@@ -3,9 +3,11 @@
 import errno
 import json
 import os
+import resource
 import struct
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import crc32c
@@ -429,3 +431,30 @@ def test_only_version_ids_become_paths(text: str) -> None:
     assert "/" not in accepted
     assert accepted.isascii()
     assert accepted.startswith("v")
+
+
+@pytest.fixture
+def no_descriptors() -> Iterator[Callable[[], None]]:
+    """Have this process run out of descriptors, until the end of the test."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def take() -> None:
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+
+    yield take
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_process_without_descriptors_holds_nothing_against_its_replicas(
+    tmp_path: Path, no_descriptors: Callable[[], None]
+) -> None:
+    """Found bad, all copies of all files would go into quarantine: the keepers of a laboratory share one process."""
+    storage = Storage(tmp_path, "keeper-1", Gate())
+    store(storage, V1, b"a" * 10)
+
+    no_descriptors()
+
+    with pytest.raises(StorageFailed, match="Too many open files"):
+        storage.open(V1)

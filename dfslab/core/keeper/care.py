@@ -138,6 +138,14 @@ class Care:
         """Note that a replica is bad, and go on."""
         return self._checked(event.number, event.reason, now)
 
+    def broken(self, event: events.ScrubBroken, now: float) -> list[Instruction]:
+        """Leave a replica to the next pass, and go on."""
+        version = self._scrubber.reading(event.number)
+        if version is None:
+            return []
+        self._scrubber.put_off(version)
+        return self.go_on(now)
+
     def _checked(self, number: int, problem: str, now: float) -> list[Instruction]:
         version = self._scrubber.reading(number)
         if version is None:

@@ -73,6 +73,7 @@ class PutRequested:
 
     version: str
     size: int
+    block_size: int
     free_bytes: int
     ticket: bytes
 
@@ -218,6 +219,13 @@ class ScrubFailed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class ScrubBroken:
+    """A replica was to be read again, and a mistake of ours came between: nothing is known of it."""
+
+    number: int
+
+
 Event = (
     Tick
     | BeatNow
@@ -244,4 +252,5 @@ Event = (
     | ScrubNow
     | ScrubDone
     | ScrubFailed
+    | ScrubBroken
 )

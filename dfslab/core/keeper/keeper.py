@@ -6,9 +6,11 @@ import enum
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from dfslab.core.blocks import CHECKSUM_BYTES, MAX_CHECKSUMS_BYTES, block_count
 from dfslab.core.errors import (
     BadReplica,
     InvalidTransition,
+    LimitReached,
     NoSuchReplica,
     NotReady,
     StaleIncarnation,
@@ -199,6 +201,8 @@ class Keeper:
         ticket = self._admission.admit(event.ticket, TO_WRITE, event.version, now)
         self._admission.check_length(ticket, event.size, whole=True)
         self._admission.check_unused(ticket)
+        if CHECKSUM_BYTES * block_count(event.size, event.block_size) > MAX_CHECKSUMS_BYTES:
+            raise LimitReached(node=self.keeper, what="bytes of checksums of one file", limit=MAX_CHECKSUMS_BYTES)
         self._reserve(event.version, event.size, event.free_bytes)
         self._admission.spend(ticket, now)
         return []
@@ -342,6 +346,9 @@ class Keeper:
     def _on_scrub_failed(self, event: events.ScrubFailed, now: float) -> list[Instruction]:
         return self._care.failed(event, now)
 
+    def _on_scrub_broken(self, event: events.ScrubBroken, now: float) -> list[Instruction]:
+        return self._care.broken(event, now)
+
 
 _HANDLERS: dict[type, Callable[[Keeper, Any, float], list[Instruction]]] = {
     events.Tick: Keeper._on_tick,
@@ -369,4 +376,5 @@ _HANDLERS: dict[type, Callable[[Keeper, Any, float], list[Instruction]]] = {
     events.ScrubNow: Keeper._on_scrub_now,
     events.ScrubDone: Keeper._on_scrub_done,
     events.ScrubFailed: Keeper._on_scrub_failed,
+    events.ScrubBroken: Keeper._on_scrub_broken,
 }

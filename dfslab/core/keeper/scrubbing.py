@@ -110,12 +110,16 @@ class Scrubber:
 
     def checked(self, result: CheckedReplica) -> None:
         """Note what reading a version has shown, or what was known of it before; its turn is over."""
-        self._reading = ""
+        self.put_off(result.version)
         self._found[result.version] = result
-        if self._queue is not None:
-            self._queue.pop(result.version, None)
         self._order.pop(result.version, None)
         self._order[result.version] = None
+
+    def put_off(self, version: str) -> None:
+        """Take a version from this pass; the next one begins with those that were checked longest ago."""
+        self._reading = ""
+        if self._queue is not None:
+            self._queue.pop(version, None)
 
     def end(self) -> Pass | None:
         """Return the pass when it has nothing left, once."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dfslab.core.blocks import CHECKSUM_BYTES, block_count
+from dfslab.core.blocks import CHECKSUM_BYTES, MAX_CHECKSUMS_BYTES, block_count
 from dfslab.core.errors import InvalidOption, LimitReached
 from dfslab.core.nodes import MASTER
+from dfslab.core.tickets import UPLOAD_START_S, read_expiry
 
 if TYPE_CHECKING:
     from dfslab.core.master.events import BeginUpload, Register
@@ -20,8 +21,6 @@ MAX_ATTEMPTS = 64
 """Slots of one upload. A client gives up after 8."""
 MAX_ID_CHARS = 128
 MAX_EXCLUDED = 1000
-MAX_CHECKSUMS_BYTES = 48 * 1024 * 1024
-"""Of one file, so that they fit into a message: 3 TiB in blocks of 256 KiB."""
 MAX_REPORTED = 250_000
 """Replicas in a keeper's report, so that it fits into a message."""
 
@@ -43,6 +42,22 @@ def check_upload(state: MasterState, event: BeginUpload) -> None:
         raise InvalidOption(option="exclude", value=f"{len(event.exclude)} keepers", reason=reason)
 
 
+def is_stalled(slot_at: float, size: int, now: float) -> bool:
+    """Return True when an upload could have been sent since its last slot, as slowly as a reader may read it."""
+    return now > read_expiry(size, slot_at + UPLOAD_START_S)
+
+
+def is_full(state: MasterState, client: str) -> bool:
+    """Return True when no new upload is taken from a client."""
+    if len(state.open_uploads) < min(MAX_OPEN_UPLOADS, MAX_OPEN_PER_CLIENT):
+        return False
+    return len(state.open_uploads) >= MAX_OPEN_UPLOADS or _open_of(state, client) >= MAX_OPEN_PER_CLIENT
+
+
+def _open_of(state: MasterState, client: str) -> int:
+    return sum(1 for upload_id in state.open_uploads if state.uploads[upload_id].client == client)
+
+
 def check_room_for_upload(state: MasterState, upload: Upload | None, client: str) -> None:
     """Raise LimitReached when the table of uploads takes no new one, or this one no new attempt."""
     if upload is not None:
@@ -50,8 +65,7 @@ def check_room_for_upload(state: MasterState, upload: Upload | None, client: str
         return
     _check("open uploads", len(state.open_uploads), MAX_OPEN_UPLOADS)
     if len(state.open_uploads) >= MAX_OPEN_PER_CLIENT:
-        mine = sum(1 for upload_id in state.open_uploads if state.uploads[upload_id].client == client)
-        _check("open uploads of one client", mine, MAX_OPEN_PER_CLIENT)
+        _check("open uploads of one client", _open_of(state, client), MAX_OPEN_PER_CLIENT)
 
 
 def check_report(event: Register) -> None:

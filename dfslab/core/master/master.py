@@ -190,7 +190,7 @@ class Master:
         version = self._state.table.versions.get(record.version)
         size = version.size if version else 0
         # Its name is not recorded, and the version's may have changed since: a retry tells it.
-        upload = Upload(record.upload_id, "", size, record.ack_replicas, "", now, committed=record.version)
+        upload = Upload(record.upload_id, "", size, record.ack_replicas, "", now, now, committed=record.version)
         self._state.uploads[upload.id] = upload
 
     def stat(self, name: str) -> FileInfo:

@@ -75,6 +75,7 @@ class Upload:
     ack_replicas: int
     client: str
     since: float
+    slot_at: float
     attempts: dict[str, str] = field(default_factory=dict)
     committed: str = ""
     acknowledged: bool = False

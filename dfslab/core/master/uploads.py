@@ -39,13 +39,16 @@ def on_begin_upload(state: MasterState, event: BeginUpload, now: float, out: Eff
         if upload.committed:
             _reply_committed(state, event, upload, out)
             return
+    if upload is None and limits.is_full(state, event.client):
+        _forget_stalled(state, now)
     limits.check_room_for_upload(state, upload, event.client)
     keeper = _choose_keeper(state, event)
     version_id = state.new_version_id()
     if upload is None:
-        upload = Upload(event.upload_id, event.name, event.size, event.ack_replicas, event.client, now)
+        upload = Upload(event.upload_id, event.name, event.size, event.ack_replicas, event.client, now, now)
         state.uploads[upload.id] = upload
         state.open_uploads[upload.id] = None
+    upload.slot_at = now
     upload.attempts[version_id] = keeper.id
     state.upload_of[version_id] = upload.id
     cause = out.note(
@@ -241,9 +244,25 @@ def expire(state: MasterState, now: float, out: Effects) -> None:
     """Forget uploads that nobody retries any more (the oldest come first)."""
     old = itertools.takewhile(lambda one: now - one.since > state.options.upload_memory_s, state.uploads.values())
     for upload in [upload for upload in old if upload.id not in state.waiting]:
-        del state.uploads[upload.id]
-        state.open_uploads.pop(upload.id, None)
-        for attempt in upload.attempts:
-            state.upload_of.pop(attempt, None)
+        _forget(state, upload)
         if upload.committed:
             out.record(ForgetUpload(upload.id))
+
+
+def _forget_stalled(state: MasterState, now: float) -> None:
+    """Make room for a new upload: what nobody sends any more, as far as can be told, is not kept for hours then.
+
+    If one of them arrives after all, its keeper is told to delete it, and its client begins again.
+    """
+    opened = (state.uploads[upload_id] for upload_id in state.open_uploads)
+    old = itertools.takewhile(lambda one: limits.is_stalled(one.since, 0, now), opened)
+    for upload in [upload for upload in old if limits.is_stalled(upload.slot_at, upload.size, now)]:
+        if upload.id not in state.waiting:
+            _forget(state, upload)
+
+
+def _forget(state: MasterState, upload: Upload) -> None:
+    del state.uploads[upload.id]
+    state.open_uploads.pop(upload.id, None)
+    for attempt in upload.attempts:
+        state.upload_of.pop(attempt, None)
