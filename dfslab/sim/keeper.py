@@ -13,87 +13,32 @@ from dfslab.core.errors import (
     CatalogFull,
     ChecksumMismatch,
     DfsError,
-    KeeperFenced,
     NoSuchReplica,
     NotRecorded,
-    StaleIncarnation,
     StorageFailed,
-    WrongState,
 )
 from dfslab.core.keeper import Keeper, events, instructions
-from dfslab.core.keeper.insisting import UNANSWERED, GivenUp, Insistence
-from dfslab.core.keeper.shelf import CHECKSUMS, DATA, DELETE, PUBLISH, TEMPORARY, Step, leftovers, to_discard
+from dfslab.core.keeper.shelf import CHECKSUMS, DATA, DELETE, PUBLISH, Step, leftovers
 from dfslab.core.master import events as told
-from dfslab.core.master.instructions import CopyReplica, DropReplica, Recorded, Registered
-from dfslab.core.model import Address, Holder, StoredReplica, Version
-from dfslab.core.nodes import MASTER
-from dfslab.core.tickets import MasterClock
-from dfslab.sim.disk import Disk, File
+from dfslab.core.master.instructions import CopyReplica, DropReplica
+from dfslab.core.model import Address, Holder, Version
+from dfslab.sim.disk import Disk
 from dfslab.sim.loop import Process
 from dfslab.sim.master import Surroundings
 from dfslab.sim.network import Answer, End
 from dfslab.sim.node import Life
-from dfslab.sim.wire import Accepted, Get, Put, checksums_file, checksums_of, damage, first_bad_block, scan
+from dfslab.sim.speaking import Speaking
+from dfslab.sim.wire import Accepted, Get, Put, damage, first_bad_block, scan
+from dfslab.sim.writing import Writer
 
 BLOCKS_A_MESSAGE = 2
 DISK_BYTES = 1 << 30
 
 
-class Writer:
-    """A replica being written aside, then published step by step."""
-
-    def __init__(self, disk: Disk, version: str, size: int, block_size: int, number: int) -> None:
-        self.disk, self.version, self.size, self.block_size = disk, version, size, block_size
-        stem = f"{version}.{number:08x}"
-        self.data_name, self.checksums_name = stem + DATA + TEMPORARY, stem + CHECKSUMS + TEMPORARY
-        self._data = disk.create(self.data_name)
-        self._beside: File | None = None
-
-    @property
-    def content(self) -> bytes:
-        """What was written so far."""
-        return bytes(self._data.content)
-
-    def write(self, data: bytes) -> None:
-        """Append bytes."""
-        self.disk.write(self._data, data)
-
-    def take(self, step: Step) -> None:
-        """Take one step of publishing."""
-        disk = self.disk
-        match step:
-            case Step.SYNC_DATA:
-                disk.sync(self._data)
-            case Step.WRITE_CHECKSUMS:
-                self._beside = disk.create(self.checksums_name)
-                checksums = checksums_of(self.content, self.block_size)
-                disk.write(self._beside, checksums_file(self.version, self.size, self.block_size, checksums))
-            case Step.SYNC_CHECKSUMS:
-                assert self._beside is not None
-                disk.sync(self._beside)
-            case Step.RENAME_CHECKSUMS:
-                disk.rename(self.checksums_name, self.version + CHECKSUMS)
-            case Step.RENAME_DATA:
-                disk.rename(self.data_name, self.version + DATA)
-            case Step.SYNC_DIRECTORY:
-                disk.sync_directory()
-
-    def discard(self, failed: Step) -> None:
-        """Take the final names away that a failed publishing has given."""
-        names = {Step.UNLINK_DATA: self.version + DATA, Step.UNLINK_CHECKSUMS: self.version + CHECKSUMS}
-        for step in to_discard(failed):
-            self.disk.unlink(names[step])
-
-    def abort(self) -> None:
-        """Remove what is still aside."""
-        self.disk.unlink(self.data_name)
-        self.disk.unlink(self.checksums_name)
-
-
 Watcher = Callable[["SimKeeper", str], None]
 
 
-class SimKeeper:
+class SimKeeper(Speaking):
     """A data keeper of a simulation; its disk outlives it.
 
     Parameters
@@ -120,6 +65,11 @@ class SimKeeper:
     def path(self) -> str:
         """Where its replicas are."""
         return f"/{self.name}"
+
+    @property
+    def free_bytes(self) -> int:
+        """The room on its disk."""
+        return 0 if self.disk.is_full else DISK_BYTES
 
     def _new_core(self) -> Keeper:
         options = self._around.options
@@ -212,92 +162,7 @@ class SimKeeper:
         else:
             self.disk.sync_directory()
 
-    # -- talking to the master ----------------------------------------------------------------
-
-    @property
-    def free_bytes(self) -> int:
-        """The room on its disk."""
-        return 0 if self.disk.is_full else DISK_BYTES
-
-    @property
-    def _rpc_timeout_s(self) -> float:
-        return max(1.0, self._around.options.heartbeat_timeout_s)
-
-    def _call(self, make: Callable[[int], told.Event], timeout_s: float) -> Process:
-        return (yield self._around.network.call(self.life, MASTER, "event", make, timeout_s))
-
-    def _beat(self) -> Process:
-        while True:
-            yield max(0.0, self.core.next_wake_s - self._around.loop.now) + 1e-6
-            yield from self._handle(events.Tick(self.free_bytes))
-
-    def _register(self) -> Process:
-        while self._registering:  # one at a time, as behind the real node's lock
-            yield 0.01
-        self._registering = True
-        self._registrations += 1
-        sequence, report = self._registrations, self.core.replicas()
-        try:
-            reply: Registered = yield from self._call(
-                lambda request: told.Register(
-                    request,
-                    self.name,
-                    self.boot_id,
-                    self.address,
-                    self.address,
-                    self.path,
-                    self.free_bytes,
-                    report,
-                    sequence,
-                ),
-                self._rpc_timeout_s,
-            )
-        except (KeeperFenced, WrongState) as error:
-            yield from self._handle(events.RegistrationRefused(str(error)))
-        except DfsError as error:
-            yield from self._handle(events.MasterSilent(str(error)))
-        else:
-            options = self._around.options
-            answered = events.RegisterAnswered(
-                reply.incarnation,
-                clock=reply.clock,
-                scrub_interval_s=options.scrub_interval_s,
-                scrub_rate_mb_s=options.scrub_rate_mb_s,
-            )
-            yield from self._handle(answered)
-        finally:
-            self._registering = False
-
-    def _heartbeat(self, incarnation: int, free_bytes: int) -> Process:
-        options = self._around.options
-        timeout_s = max(options.heartbeat_interval_s, options.heartbeat_timeout_s / 2)
-        try:
-            clock: MasterClock = yield from self._call(
-                lambda request: told.Heartbeat(request, self.name, incarnation, free_bytes), timeout_s
-            )
-        except StaleIncarnation:
-            yield from self._handle(events.RegistrationLapsed(incarnation))
-        except DfsError as error:
-            yield from self._handle(events.MasterSilent(str(error)))
-        else:
-            yield from self._handle(events.HeartbeatAnswered(clock))
-
-    def _report(self, make: Callable[[int], told.Event]) -> Process:
-        """Tell the master something once, and return whether it was heard; what gets lost, it finds out later."""
-        try:
-            yield from self._call(make, self._rpc_timeout_s)
-        except DfsError:
-            self._around.count("unheard reports")
-            return False
-        return True
-
-    def _report_own(self, version: str, reason: str, cause: str) -> Process:
-        """Tell the master of a replica of this keeper's own that is bad."""
-        heard = yield from self._report(
-            lambda request: told.BadReplica(request, self.name, version, reason, self.name, cause)
-        )
-        if heard:
-            yield from self._handle(events.BadHeard(version))
+    # -- scrubbing ----------------------------------------------------------------------------
 
     def _scrub(self, order: instructions.Scrub) -> Process:
         """Read a replica again, as slowly as the rate says."""
@@ -307,47 +172,6 @@ class SimKeeper:
             yield from self._handle(events.ScrubFailed(order.number, problem))
         else:
             yield from self._handle(events.ScrubDone(order.number))
-
-    def _report_stored(self, written: events.ReplicaWritten, cause: str) -> Process:
-        stored = written.stored
-        insistence = Insistence(self.name, stored.version, self._around.loop.now)
-        while True:
-            incarnation = self.core.incarnation
-            try:
-                answer: Recorded = yield from self._tell_stored(written, cause, incarnation)
-                break
-            except UNANSWERED as error:
-                self._around.count("step 4 repeated")
-                if isinstance(error, StaleIncarnation):
-                    yield from self._handle(events.RegistrationLapsed(incarnation))
-                next_step = insistence.failed(error, self._around.loop.now)
-            if isinstance(next_step, GivenUp):
-                yield from self._handle(next_step.event)
-                raise next_step.error
-            yield next_step
-        yield from self._handle(events.StoredAnswered(stored.version, answer.keep, answer.reason))
-        return answer
-
-    def _tell_stored(self, written: events.ReplicaWritten, cause: str, incarnation: int) -> Process:
-        stored = written.stored
-        return (
-            yield from self._call(
-                lambda request: told.ReplicaStored(
-                    request,
-                    self.name,
-                    incarnation,
-                    stored.version,
-                    stored.size,
-                    written.block_size,
-                    written.checksums,
-                    stored.path,
-                    self._around.loop.now,
-                    written.copy_id,
-                    cause,
-                ),
-                self._rpc_timeout_s,
-            )
-        )
 
     # -- orders of the master -----------------------------------------------------------------
 
@@ -395,7 +219,8 @@ class SimKeeper:
                 writer.discard(step)
                 raise
         self._on_stored(self, writer.version)
-        return scan_one(self.disk, self.path, writer.version)
+        (stored,) = [one for one in scan(self.disk, self.path) if one.version == writer.version]
+        return stored
 
     def _write_failed(self, error: OSError) -> StorageFailed:
         return StorageFailed(keeper=self.name, reason=error.strerror or str(error))
@@ -423,6 +248,7 @@ class SimKeeper:
         content = self.disk.read(get.version + DATA)
         if content is None:
             raise NoSuchReplica(keeper=self.name, version=get.version)
+        yield from self._handle(events.ReplicaOpened(get.version, len(content)))
         if get.offset + get.length > len(content):
             reason = f"it has {len(content)} bytes, {get.offset + get.length} were asked for"
             raise BadReplica(keeper=self.name, version=get.version, reason=reason)
@@ -504,12 +330,6 @@ class SimKeeper:
                 raise
             raise self._write_failed(error) from None
         return events.ReplicaWritten(stored, version.block_size, version.checksums, order.copy_id, order.cause)
-
-
-def scan_one(disk: Disk, path: str, version: str) -> StoredReplica:
-    """Return what a look at one replica finds."""
-    (found,) = [one for one in scan(disk, path) if one.version == version]
-    return found
 
 
 def fetch_range(

@@ -73,7 +73,7 @@ DISK_BUGS = (
         wrong="After an fsync that failed with EIO a second one is tried, and its success believed.",
         changes=(
             Edit(
-                f"{_KEEPER}:Writer.take",
+                "dfslab.sim.writing:Writer.take",
                 "case Step.SYNC_DATA:\n            disk.sync(self._data)",
                 "case Step.SYNC_DATA:\n"
                 "            try:\n"
