@@ -230,6 +230,7 @@ ROUND_TRIP = """
 
 
 @row(31)
+@pytest.mark.timeout(3600)
 def test_a_file_larger_than_any_buffer_comes_back_identical_with_little_memory(case: Case) -> None:
     """256 MB of real bytes; 10 GB with DFSLAB_BIG, as `make soak` has it."""
     size = 10_000 * MB if os.environ.get(BIG_VARIABLE) else BIG_BYTES
