@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Most tests wait for real timers, so more of them can run at a time than there are cores.
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 .PHONY: help lab demo browser faketime test faults soak fuzz lint format proto gallery notebooks bench clean
@@ -39,7 +41,7 @@ faketime: ## install libfaketime, with which a test moves wall clocks, where it 
 	  else echo "no libfaketime here: the tests of wall clocks that jump will be skipped" >&2; fi
 
 test: $(READY) browser faketime ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 faults: $(READY) faketime ## the fault matrix as a table: row, cases, times struck, outcome (ROWS="7 16" for some)
 	$(BIN)/python -m tests.faults $(ROWS)
