@@ -71,7 +71,9 @@ EACH: list[tuple[Callable[[Cluster], Any], str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("begin", "peer", "detail", "end"), EACH, ids=lambda value: "does" if callable(value) else str(value)[:60])
+@pytest.mark.parametrize(
+    ("begin", "peer", "detail", "end"), EACH, ids=lambda value: "does" if callable(value) else str(value)[:60]
+)
 def test_a_fault_leaves_one_line_and_leaving_the_block_undoes_it(
     cluster: Cluster, begin: Callable[[Cluster], Any], peer: str, detail: dict[str, Any], end: str
 ) -> None:
