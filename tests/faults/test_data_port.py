@@ -90,7 +90,7 @@ def test_an_upload_of_impossible_size_is_refused_before_a_byte_is_allocated(case
         ticket = to_write(files.cluster, granted(files.cluster, "clip", keeper), put.version, size)
         with connected(files.cluster, keeper) as sock:
             reply = ask(sock, proven(files.cluster, pb.DataRequest(ticket=ticket, put=put)))
-        assert reply.error.name in ("ProtocolError", "StorageFailed")
+        assert reply.error.name in ("ProtocolError", "StorageFailed", "LimitReached")
         case.strike("impossible sizes")
 
     assert abs(os.statvfs(case.folder).f_bavail - free) * 4096 < 500 * MB

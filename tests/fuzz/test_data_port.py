@@ -194,7 +194,7 @@ def test_no_caller_of_the_data_port_gets_more_than_an_answer(port: Port) -> None
     converse()
 
     check_well(port.cluster)
-    struck = {"served", "closed", "ProtocolError", "BadToken", "TicketRefused", "NoSuchReplica", "StorageFailed"}
+    struck = {"served", "closed", "ProtocolError", "BadToken", "TicketRefused", "NoSuchReplica", "LimitReached"}
     assert answers.keys() >= struck, f"what never struck shows nothing: {answers}"
 
 

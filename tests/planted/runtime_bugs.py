@@ -11,15 +11,13 @@ RUNTIME_BUGS = (
     InTests(
         name="client checks no block",
         wrong="A client hands on what a keeper sends without a look at the blocks' checksums.",
-        changes=(Edit(f"{_RUNTIME}.data_client:_check_blocks", "if got == expected:", "if True:"),),
+        changes=(Edit(f"{_RUNTIME}.data_client:_check_blocks", "if bad is not None:", "if False:"),),
         tests=("tests/faults/test_disks.py",),
     ),
     InTests(
         name="scan checks no sum",
         wrong="A keeper reports a replica whose checksums file is damaged as if it were sound.",
-        changes=(
-            Edit(f"{_RUNTIME}.storage:Storage.checksums", "if content[:SIZE] != crc(content[SIZE:]):", "if False:"),
-        ),
+        changes=(Edit(f"{_RUNTIME}.checksums_file:read", "if content[:SIZE] != crc(content[SIZE:]):", "if False:"),),
         tests=_STORAGE,
     ),
     InTests(
