@@ -127,8 +127,12 @@ def judge(image: CatalogImage | None, looks: Sequence[KeeperLook], wanted: int) 
         Good copies that every file should have.
     """
     report = Report()
+    owners: dict[str, str] = {}
     for look in looks:
         _judge_directory(report, look, image)
+        if look.keeper and (other := owners.setdefault(look.keeper, look.directory)) != look.directory:
+            reason = f"it says that it is {look.keeper}, as {other} does: only one of them may be started"
+            report.add(Trouble.IDENTITY, look.directory, look.keeper, reason)
     if image is not None:
         _judge_files(report, image, looks, wanted)
     order = list(Trouble)

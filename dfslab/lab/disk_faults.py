@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dfslab.core.checks import check_positive
-from dfslab.core.errors import MasterUnavailable, NoSuchFile, NoSuchReplica
+from dfslab.core.errors import MasterUnavailable, NoSuchFile, NoSuchReplica, TooManyFaults
+from dfslab.core.faults import Action
 from dfslab.core.history import Table
 from dfslab.core.names import check_name
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
@@ -59,24 +60,39 @@ class DiskFaults(Conditions):
         NoSuchReplica
             The keeper has no replica of the file.
         """
+        return self._corrupt(name, keeper, how, recovery_timeout_s)
+
+    def _corrupt(
+        self,
+        name: str,
+        keeper: str | int,
+        how: str = "bitflip",
+        recovery_timeout_s: float = RECOVERY_TIMEOUT_S,
+        *,
+        least: int = 0,
+    ) -> Fault:
+        """Damage a replica of a file that has so many live copies; for one that has fewer raise TooManyFaults."""
         check_positive("recovery_timeout_s", recovery_timeout_s)
         check_name(name)
         with self._changing():
             holder = self._nodes.name_of(keeper)
-            done = self._damage(name, holder, how)
+            done = self._damage(name, holder, how, least)
             self._damages.append(done)
             event = self._nodes.note(
                 "corrupt", holder, file_name=name, version=done.version, how=how, offset=done.offset
             )
         return self._fault(holder, event, lambda: self._discover(done), recovery_timeout_s)
 
-    def _damage(self, name: str, holder: str, how: str) -> Damage:
+    def _damage(self, name: str, holder: str, how: str, least: int) -> Damage:
         table = self._recorder.table()
         version = table.version_of(name)
         if version is None:
             raise NoSuchFile(name=name)
         if holder not in table.replicas.get(version, {}):
             raise NoSuchReplica(keeper=holder, version=f"{version} ({name!r})")
+        if table.live_copies(version) < least:
+            action = Action("corrupt", {"name": name, "keeper": holder, "how": how}).python
+            raise TooManyFaults(action=action, broken=[f"the only copy of {name!r}"], limit=self._options.replicas - 1)
         # The path is made from the version, as the keeper itself does: what a keeper reports is never opened.
         data = self._nodes.directory(holder) / "replicas" / f"{version}.data"
         try:

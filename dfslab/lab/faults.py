@@ -104,6 +104,8 @@ class Faults(NodeFaults, NetworkFaults, DiskFaults):
         named = self._named(action)
         with self._guard_lock:  # two at once must not both find room for one more
             check_guard(self._standing(), named, self._options.replicas)
+            if named.kind == "corrupt":  # a client may have overwritten the file a moment ago
+                return self._corrupt(**named.arguments, least=min(2, self._options.replicas))
             return method(**named.arguments)
 
     def _named(self, action: Action) -> Action:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from dfslab.core import nemesis as core
-from dfslab.core.errors import ClusterClosed, TooManyFaults, WrongState
+from dfslab.core.errors import ClusterClosed, NoSuchFile, NoSuchReplica, TooManyFaults, WrongState
 from dfslab.core.faults import Action
 from dfslab.core.guard import Standing
 from dfslab.core.scenario import Step
@@ -51,11 +51,12 @@ class Nemesis(Background):
         """Do something; return False when it is not to be done any more.
 
         The guard also counts damage that is not made up for yet, which the mind takes for mended; and
-        somebody else may have done something since it looked.
+        somebody else may have done something since it looked: a file that was to be damaged may have been
+        overwritten or deleted by a client, its replica moved or trimmed.
         """
         try:
             self._lab.perform(move, force=self._force)
-        except TooManyFaults:
+        except (TooManyFaults, NoSuchFile, NoSuchReplica):
             self._mind.refused(move)
             return False
         except WrongState:

@@ -25,6 +25,8 @@ from dfslab.runtime.identity import identity_path, read_keeper_identity
 from dfslab.runtime.shelf_directory import open_regular
 
 READ_BYTES = 4 << 20
+_READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+"""A link is not followed, and nobody writes into a pipe that lies in the place of a file: it is not waited for."""
 
 Progress = Callable[[int, int], None]
 
@@ -100,7 +102,7 @@ def check(directories: Sequence[Path], wanted: int, progress: Progress = lambda 
 def _held(directory: Path) -> Iterator[None]:
     """Keep nodes out of a directory meanwhile, without leaving a lock file where there was none."""
     try:
-        fd = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(directory / "lock", _READ)
     except FileNotFoundError:
         yield
         return
@@ -192,7 +194,7 @@ def _checksums_of(path: Path, block_size: int, done: _Counter) -> bytes:
     step = max(1, READ_BYTES // block_size) * block_size
     buffer = memoryview(bytearray(step))
     found = bytearray()
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = os.open(path, _READ)
     with open(fd, "rb") as file:
         while count := file.readinto(buffer):
             found += block_crcs(buffer[:count], block_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -157,6 +158,28 @@ def test_a_link_in_the_place_of_a_replica_is_not_followed(there: ByHand) -> None
 
     assert code == 1
     assert {SHORT, ("missing", "a.bin", "keeper-1"), ("symlink", name, "keeper-1")} <= set(found)
+
+
+def test_a_pipe_in_the_place_of_checksums_or_a_lock_is_not_waited_for(there: ByHand) -> None:
+    for path in (replica(there, "k1", "a.bin", "crc"), there.folder / "k2" / "lock"):
+        path.unlink()
+        os.mkfifo(path)
+
+    ended = there.run("fsck", *NODES)
+
+    assert ended.code == 1
+    assert ended.out.startswith("short: a.bin: 2 of 3 good copies\ncorrupt: a.bin on keeper-1: its checksums file is")
+
+
+def test_two_directories_of_one_keeper_are_named(there: ByHand) -> None:
+    """Somebody has copied a keeper's directory: whoever is started second takes the name from the first."""
+    shutil.rmtree(there.folder / "k2")
+    shutil.copytree(there.folder / "k1", there.folder / "k2")
+
+    code, found, reasons = fsck(there)
+
+    assert (code, [one for one in found if one[0] == "identity"]) == (1, [("identity", "k2", "keeper-1")])
+    assert reasons[0] == "it says that it is keeper-1, as k1 does: only one of them may be started"
 
 
 def test_a_file_without_a_good_copy_is_lost(there: ByHand) -> None:

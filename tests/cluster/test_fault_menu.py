@@ -605,6 +605,38 @@ def test_a_nemesis_lets_somebody_elses_hand_go_first(cluster: Cluster, monkeypat
     assert [event.detail["action"] for event in faults(cluster)][:2] == ["pause", "pause"]
 
 
+@pytest.mark.parametrize("change", ["deleted", "overwritten", "emptied"])
+def test_a_nemesis_lets_a_client_go_first(cluster: Cluster, monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    """Between its look and its deed a client changes the file: no error, and the only copy of a new one is spared."""
+    stored(cluster, 10_000)
+    corrupt, struck = cluster._corrupt, threading.Event()
+    victims: list[str] = []
+
+    def change_first(name: str, keeper: str, how: str, **others: Any) -> Any:
+        victims.append(keeper)
+        if change == "deleted":
+            cluster.delete(name)
+        else:
+            for other in cluster._running_keepers():
+                if other != keeper:
+                    cluster.fill_disk(other)
+            cluster.upload(b"" if change == "emptied" else b"new", name=name, ack_replicas=1)
+        monkeypatch.undo()
+        struck.set()
+        return corrupt(name, keeper, how, **others)
+
+    monkeypatch.setattr(cluster, "_corrupt", change_first)
+    with cluster.nemesis(["corrupt"], every_s=0.1, seed=1) as nemesis:
+        assert struck.wait(10)
+        wait_for(cluster, lambda: not nemesis.is_running or nemesis._mind._mine == [])
+        assert nemesis.is_running
+        cluster.heal_all()
+
+    assert len(nemesis.actions) == 0
+    if change != "deleted":
+        assert cluster.download("clip").path.read_bytes() == (b"" if change == "emptied" else b"new")
+
+
 def test_an_error_of_the_body_is_not_masked_by_the_nemesis(cluster: Cluster) -> None:
     nemesis = cluster.nemesis(["pause"], every_s=0.1)
     wait_for(cluster, lambda: len(nemesis.actions) >= 1)
