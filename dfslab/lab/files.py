@@ -82,7 +82,8 @@ class Files(Running):
             check_name(name)
             self._client.stat(name)
             folder = self.root / "downloads" / f"{time.time_ns():x}-{secrets.token_hex(2)}"
-            folder.mkdir(parents=True)
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700)  # the root may be one that others can enter
             with _removed_if_empty(folder):
                 return self._client.download(name, folder, scheduler=scheduler, progress=progress, holders=holders)
         return self._client.download(name, to, scheduler=scheduler, progress=progress, holders=holders)

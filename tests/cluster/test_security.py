@@ -380,6 +380,7 @@ def test_no_other_user_can_read_files_names_or_the_token_off_the_disk_or_the_pro
         3, root=tmp_path / "r", name=f"modes-{isolation}", isolation=isolation, tls=True
     ) as cluster:
         cluster.upload(b"good", name="a", ack_replicas=3)
+        cluster.download("a")
         readable = [
             str(path.relative_to(cluster.root))
             for path in cluster.root.rglob("*")
