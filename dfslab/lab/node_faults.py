@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 
 from dfslab.core.checks import check_flag, check_positive, check_timeout
-from dfslab.core.errors import WrongState
+from dfslab.core.errors import InvalidOption, WrongState
 from dfslab.core.history import Table
 from dfslab.core.nodes import MASTER
 from dfslab.lab.conditions import RECOVERY_TIMEOUT_S, Conditions
 from dfslab.lab.nodes import NodeState
 from dfslab.lab.undoing import Fault
 from dfslab.lab.waits import wait_until
+from dfslab.runtime.failpoints import POINTS
 from dfslab.runtime.gate import NodeDown
 
 REGISTRATION_TIMEOUT_S = 10.0
@@ -144,11 +145,15 @@ class NodeFaults(Conditions):
         Raises
         ------
         InvalidOption
-            There is no such action, or not for threads.
+            There is no such point in such a node, or no such action, or not for threads.
         UnknownKeeper
         WrongState
             The keeper is paused, or was decommissioned.
         """
+        kind = "master" if node == MASTER else "keeper"
+        known = sorted(one for one in POINTS if one.startswith(f"{kind}."))
+        if point not in known:
+            raise InvalidOption(option="point", value=repr(point), reason=f"a {kind} has {', '.join(known)}")
         with self._changing():
             self._nodes.arm(node, point, action, at)
 

@@ -47,6 +47,7 @@ class Catalog:
         try:
             contents = read_catalog(path)
         except FileNotFoundError:
+            _refuse_half_a_restore(path)
             contents = Contents(0, State(""), CatalogImage())
         with contextlib.ExitStack() as undo, self._writing():
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
@@ -147,3 +148,11 @@ class Catalog:
         """Close the file."""
         self._mark.close()
         self._db.close()
+
+
+def _refuse_half_a_restore(path: Path) -> None:
+    """Refuse to begin anew where a restore was killed after it had moved the old catalog aside."""
+    aside = sorted(path.parent.glob("before-restore-*"))
+    if aside:
+        reason = f"it is missing, and its predecessor is in {aside[-1].name}: a restore was broken off; restore again"
+        raise CatalogDamaged(path=str(path), reason=reason)

@@ -16,6 +16,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 
+from dfslab.core.keeper.shelf import DELETE, PUBLISH
+
 VARIABLE = "DFSLAB_FAILPOINTS"
 
 
@@ -62,6 +64,18 @@ def _error(number: int) -> Callable[[], None]:
 
     return fail
 
+
+POINTS = frozenset(
+    {
+        *(f"keeper.{step}" for step in (*PUBLISH, *DELETE)),
+        *(f"keeper.before.{step}" for step in (*PUBLISH, *DELETE)),
+        *(f"keeper.{what}" for what in ("receiving", "serving", "scrubbing", "before-report")),
+        *(f"keeper.before.{what}" for what in ("allocate", "write")),
+        *(f"master.{what}" for what in ("before-commit", "in-commit", "after-commit")),
+        "client.sending",
+    }
+)
+"""Every point there is."""
 
 ACTIONS: dict[str, Callable[[], None]] = {
     "kill": _kill,

@@ -220,7 +220,7 @@ def test_a_restore_that_is_killed_anywhere_leaves_a_catalog_that_is_refused(home
     """Each state between two of its renames: the master refuses it, and the same restore again is enough."""
     back_up(home, tmp_path / "b")
     content, mark = (home / "catalog.sqlite").read_bytes(), (home / "catalog.sqlite-mark").read_bytes()
-    for has_catalog, has_mark in ((False, True), (True, False)):
+    for has_catalog, has_mark in ((False, True), (True, False), (False, False)):
         (home / "catalog.sqlite").unlink(missing_ok=True)
         (home / "catalog.sqlite-mark").unlink(missing_ok=True)
         if has_catalog:

@@ -307,6 +307,9 @@ def test_threads_are_in_this_process_and_fail_there_by_errors_only(cluster: Clus
     assert cluster.pid(1) == cluster.pid("master") == os.getpid()
     with pytest.raises(InvalidOption, match="isolation='process'"):
         cluster.fail_at(1, "keeper.before.rename-data")
+    for node, point in ((1, "keeper.nosuch"), ("master", "keeper.receiving"), (1, "master.in-commit")):
+        with pytest.raises(InvalidOption, match=r"a (keeper|master) has "):
+            cluster.fail_at(node, point, "EIO")
     for unknown in (lambda: cluster.pid(9), lambda: cluster.fail_at(9, "keeper.before.rename-data", "EIO")):
         with pytest.raises(UnknownKeeper):
             unknown()
