@@ -11,11 +11,15 @@ from dfslab.core.blocks import Chunk, checksums_of
 from dfslab.core.download import Download, Fetched
 from dfslab.core.errors import BAD_REPLICA_ERRORS, DfsError, KeeperUnreachable, TargetUnwritable, TicketRefused
 from dfslab.core.model import Holder, Location
+from dfslab.core.patience import Patience
 from dfslab.core.policies.chunk_scheduler import ChunkScheduler
 from dfslab.core.retrieval import ends_a_holder
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.data_client import Connection, DataClient, Range
 
+TICKET_PATIENCE_S = 2.0
+"""How long a keeper's refusal of the master's tickets may last: it may not have heard yet of a master that has just
+started, which has heard of it."""
 REST_S = 0.01
 """How often a worker with nothing to do looks whether a late chunk is worth hedging."""
 
@@ -123,6 +127,7 @@ class Downloading:
             return None
 
     def _fetch(self, holder: Holder, chunk: Chunk) -> None:
+        """Fetch a chunk; for a while, a ticket that is refused is replaced by a new one and shown again."""
         version = self._version
         wanted = Range(
             version.id,
@@ -132,27 +137,46 @@ class Downloading:
             checksums_of(version.checksums, chunk, version.block_size),
         )
         keeper = holder.keeper
-        try:
-            self._data.get(
-                keeper,
-                holder.address,
-                wanted,
-                self._target.write,
-                self._tickets[keeper],
-                on_connection=lambda connection: self._use(keeper, connection),
-            )
-        except TargetUnwritable:
-            raise
-        except TicketRefused as error:
-            self._failed(keeper, chunk, error, fatal=not self._renew(keeper))
-        except DfsError as error:
-            self._failed(keeper, chunk, error, fatal=ends_a_holder(error))
-        else:
-            with self._changed:
-                self._connections.pop(keeper, None)
-                fetched = self._machine.arrived(keeper, chunk, self._clock.now())
-                self._changed.notify_all()
-            self._on_fetched(fetched)
+        patience = Patience(TICKET_PATIENCE_S, pause_s=0.02, longest_s=0.2)
+        while True:
+            try:
+                self._get(holder, wanted)
+            except TargetUnwritable:
+                raise
+            except TicketRefused as error:
+                pause_s = patience.next_pause(self._clock.now())
+                if pause_s is not None and self._renew(keeper):
+                    self._rest(pause_s)
+                    continue
+                self._failed(keeper, chunk, error, fatal=True)
+            except DfsError as error:
+                self._failed(keeper, chunk, error, fatal=ends_a_holder(error))
+            else:
+                self._arrived(keeper, chunk)
+            return
+
+    def _get(self, holder: Holder, wanted: Range) -> None:
+        keeper = holder.keeper
+        self._data.get(
+            keeper,
+            holder.address,
+            wanted,
+            self._target.write,
+            self._tickets[keeper],
+            on_connection=lambda connection: self._use(keeper, connection),
+        )
+
+    def _rest(self, seconds: float) -> None:
+        with self._changed:
+            if not self._over():
+                self._changed.wait(seconds)
+
+    def _arrived(self, keeper: str, chunk: Chunk) -> None:
+        with self._changed:
+            self._connections.pop(keeper, None)
+            fetched = self._machine.arrived(keeper, chunk, self._clock.now())
+            self._changed.notify_all()
+        self._on_fetched(fetched)
 
     def _use(self, keeper: str, connection: Connection) -> None:
         with self._changed:

@@ -140,6 +140,8 @@ class Ledger:
         known = self.committed.get(version)
         if known is None or not known.deleted:
             good = self.is_good(keeper, version)
+            if good:  # also what a start has made durable: its keeper was killed before it could
+                self.durable_on.setdefault(version, {})[keeper.name] = None
             check_counted(known.name if known else "", version, keeper.name, durable=good)
 
     def on_acknowledged(self, name: str, info: FileInfo, ack_replicas: int) -> None:

@@ -55,8 +55,9 @@ class Speaking(ABC):
     def _rpc_timeout_s(self) -> float:
         return max(1.0, self._around.options.heartbeat_timeout_s)
 
-    def _call(self, make: Callable[[int], told.Event], timeout_s: float) -> Process:
-        return (yield self._around.network.call(self.life, MASTER, "event", make, timeout_s))
+    def _call(self, make: Callable[[int], told.Event], timeout_s: float, *, repeatable: bool = True) -> Process:
+        network = self._around.network
+        return (yield network.call(self.life, MASTER, "event", make, timeout_s, repeatable=repeatable))
 
     def _beat(self) -> Process:
         while True:
@@ -117,7 +118,7 @@ class Speaking(ABC):
     def _report(self, make: Callable[[int], told.Event]) -> Process:
         """Tell the master something once, and return whether it was heard; what gets lost, it finds out later."""
         try:
-            yield from self._call(make, self._rpc_timeout_s)
+            yield from self._call(make, self._rpc_timeout_s, repeatable=False)
         except DfsError:
             self._around.count("unheard reports")
             return False
