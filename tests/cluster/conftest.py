@@ -39,7 +39,10 @@ def start() -> Iterator[Starter]:
             check_cluster(cluster)
             cluster.close()
     gc.collect()
-    left = [thread.name for thread in set(threading.enumerate()) - threads_before if thread.is_alive()]
+    new = set(threading.enumerate()) - threads_before
+    for thread in new:
+        thread.join(5.0)  # one that is just ending is no leftover
+    left = [thread.name for thread in new if thread.is_alive()]
     assert left == []
 
 
