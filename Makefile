@@ -48,7 +48,7 @@ faults: $(READY) faketime ## the fault matrix as a table: row, cases, times stru
 
 FUZZ_SECONDS ?= 20
 
-soak: $(READY) ## the long proof: 1,000 seeds, every planted bug, ten minutes of the nemesis (25 minutes)
+soak: $(READY) ## the long proof: 1,000 seeds, every planted bug, ten minutes of the nemesis (15 minutes)
 	$(BIN)/python -m tests.soak
 
 fuzz: $(READY) ## look for inputs that break a parser, FUZZ_SECONDS=20 a target
