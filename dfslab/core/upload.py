@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dfslab.core.errors import DfsError, UploadFailed, UploadUnconfirmed
+from dfslab.core.errors import DfsError, NoLiveKeepers, UploadFailed, UploadUnconfirmed
 from dfslab.core.master.instructions import Slot, UploadState
 from dfslab.core.model import Address, FileInfo
 
@@ -97,7 +97,9 @@ class Upload:
     """One upload, from the first request to the acknowledgement or the error.
 
     Every request carries the same upload id, so any of them may be repeated without making a
-    second file. A keeper that failed is excluded from the next slot.
+    second file. A keeper that failed is excluded from the next slot. Where none is left, those
+    that may have failed for want of a master (their failure was not definite) get one more chance,
+    and are waited for as a master is.
 
     Parameters
     ----------
@@ -115,7 +117,8 @@ class Upload:
         self._ack_replicas = ack_replicas
         self._ack_timeout_s = ack_timeout_s
         self._master_timeout_s = master_timeout_s
-        self._excluded: dict[str, None] = {}
+        self._excluded: dict[str, DfsError] = {}
+        self._forgiven: set[str] = set()
         self._reasons: list[str] = []
         self._attempts = 0
         self._keeper = ""
@@ -153,7 +156,7 @@ class Upload:
 
     def _on_send_failed(self, error: DfsError, now: float) -> Action:
         self._may_be_stored = self._may_be_stored or not error.definite
-        self._excluded[self._keeper] = None
+        self._excluded[self._keeper] = error
         self._reasons.append(f"{self._keeper}: {error}")
         if self._attempts >= MAX_ATTEMPTS:
             return self._fail(UploadFailed(name=self.name, reasons=self._reasons), now)
@@ -176,9 +179,24 @@ class Upload:
             return Fail(self._unconfirmed(waited_s))
         return AskState(min(AWAIT_HOLD_S, self._ack_timeout_s - waited_s), pause_s=0.05)
 
+    def _forgive(self) -> bool:
+        """Take back into account, once each, the excluded keepers whose failure was not definite."""
+        again = [keeper for keeper, why in self._excluded.items() if not why.definite and keeper not in self._forgiven]
+        for keeper in again:
+            self._forgiven.add(keeper)
+            del self._excluded[keeper]
+        return again != []
+
+    def _awaits_keepers(self, error: DfsError) -> bool:
+        """Whether the keepers may just not be back at a master that was restarted, as this upload lived through."""
+        return isinstance(error, NoLiveKeepers) and self._may_be_stored
+
     def _on_master_failed(self, event: MasterFailed, now: float) -> Action:
         self._silent_since = now if self._silent_since is None else self._silent_since
-        if not event.transient or now - self._silent_since >= self._master_timeout_s:
+        if isinstance(event.error, NoLiveKeepers) and self._forgive():
+            return AskSlot(tuple(self._excluded), pause_s=0.1)
+        passing = event.transient or self._awaits_keepers(event.error)
+        if not passing or now - self._silent_since >= self._master_timeout_s:
             return self._fail(event.error, now)
         if self._sent_at is not None:
             return AskState(AWAIT_HOLD_S, pause_s=0.1)

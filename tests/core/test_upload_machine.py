@@ -9,6 +9,7 @@ from dfslab.core.errors import (
     KeeperUnreachable,
     MasterUnavailable,
     NoLiveKeepers,
+    NotEnoughKeepers,
     UploadFailed,
     UploadUnconfirmed,
 )
@@ -201,6 +202,9 @@ def test_a_refusal_of_the_master_is_final() -> None:
     assert error_of(u.handle(REFUSAL, 0.2)) is REFUSAL.error
 
 
+OTHER_REFUSAL = MasterFailed(NotEnoughKeepers(wanted=3, live=2), transient=False)
+
+
 @pytest.mark.parametrize("outcome", [Sent(), broke_off(1, definite=False)])
 def test_a_refusal_that_comes_when_the_file_may_be_stored_leaves_it_open_what_happened(outcome: Event) -> None:
     """Found by the simulator (seed 28): the refusal said "nothing was stored", and a keeper had it."""
@@ -208,11 +212,36 @@ def test_a_refusal_that_comes_when_the_file_may_be_stored_leaves_it_open_what_ha
     u.handle(slot(1), 0.0)
     u.handle(outcome, 0.1)
 
-    error = error_of(u.handle(REFUSAL, 0.2))
+    error = error_of(u.handle(OTHER_REFUSAL, 0.2))
 
     assert isinstance(error, UploadUnconfirmed)
     assert not error.definite
-    assert str(REFUSAL.error) in str(error)
+    assert str(OTHER_REFUSAL.error) in str(error)
+
+
+def test_when_no_keeper_is_left_those_that_may_have_failed_for_want_of_a_master_are_tried_once_more() -> None:
+    """FAULTS 5: each keeper's record met the master's end, and so all of them were excluded."""
+    u = upload()
+    u.handle(slot(1), 0.0)
+    u.handle(broke_off(1, definite=False), 0.1)
+    u.handle(slot(2), 0.2)
+    u.handle(broke_off(2), 0.3)
+
+    assert u.handle(REFUSAL, 0.4) == AskSlot(("keeper-2",), pause_s=0.1)
+    assert u.handle(slot(1), 0.5) == send(1)
+    assert u.handle(broke_off(1, definite=False), 0.6) == AskSlot(("keeper-2", "keeper-1"))
+
+
+def test_the_keepers_of_a_restarted_master_are_waited_for_until_its_time_is_up() -> None:
+    """FAULTS 5 and guarantee 8: they register one by one, and the upload may be stored already."""
+    u = upload()
+    u.handle(slot(1), 0.0)
+    u.handle(broke_off(1, definite=False), 0.1)
+    u.handle(REFUSAL, 1.0)
+
+    assert u.handle(REFUSAL, 1.1) == AskSlot((), pause_s=0.1)
+    assert u.handle(REFUSAL, 5.9) == AskSlot((), pause_s=0.1)
+    assert isinstance(error_of(u.handle(REFUSAL, 6.0)), UploadUnconfirmed)
 
 
 def test_when_one_of_the_attempts_may_be_stored_giving_up_leaves_it_open_what_happened() -> None:

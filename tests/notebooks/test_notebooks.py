@@ -49,8 +49,12 @@ def outputs(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
 
 
 def texts(notebook: nbformat.NotebookNode) -> str:
-    parts = [output.get("text", "") + str(output.get("data", {}).get("text/plain", "")) for output in outputs(notebook)]
-    return "\n".join(parts)
+    """Return all that the notebook said; the kernel may send what one print writes in several pieces."""
+    parts = [
+        output.get("text", "") or str(output.get("data", {}).get("text/plain", "")) + "\n"
+        for output in outputs(notebook)
+    ]
+    return "".join(parts)
 
 
 def check_outputs(notebook: nbformat.NotebookNode) -> None:
