@@ -7,10 +7,10 @@ READY := $(VENV)/.ready
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo browser faketime test faults soak fuzz lint format proto gallery notebooks bench clean
+.PHONY: help lab demo browser faketime test faults soak fuzz lint format proto gallery notebooks bench bench-quick figures clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dfslab needs Python 3.11 or newer; name one with make PYTHON=...")'
@@ -73,7 +73,14 @@ gallery: $(READY) ## draw every picture for docs/gallery.md from its recorded tr
 notebooks: $(READY) ## run every notebook again and keep its outputs
 	$(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
 
-bench: $(READY) ## the figures: start, idle, memory, links, pictures, dashboard
+bench: $(READY) ## the table: dfslab beside the machine's limit and a peer, kept in benchmarks/RESULTS.md
+	$(BIN)/pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks
+
+bench-quick: $(READY) ## a part of it in a minute: fails when a ratio has fallen below half of the recorded one
+	$(BIN)/python -m benchmarks --quick
+
+figures: $(READY) ## what the laboratory costs: start, memory, links, pictures, dashboard
 	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.links

@@ -1,0 +1,74 @@
+"""`python -m benchmarks`: measure the table, print it, and keep it in `benchmarks/RESULTS.md`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+from benchmarks import machine, publish, recorded
+from benchmarks.context import Context
+from benchmarks.rows import MODULES
+from benchmarks.table import Result, chosen, run
+
+ROUNDS, QUICK_ROUNDS = 5, 3
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rows", nargs="+", default=[], metavar="WORD", help="only rows whose name has one of these")
+    parser.add_argument("--rounds", type=int, help=f"alternating rounds of each row ({ROUNDS}; quick: {QUICK_ROUNDS})")
+    parser.add_argument(
+        "--quick", action="store_true", help="the quick subset, without the peer: fails below half of a recorded ratio"
+    )
+    parser.add_argument("--no-save", action="store_true", help="only print")
+    return parser.parse_args()
+
+
+def end(number: int, frame: FrameType | None) -> None:
+    """Leave as an interrupt does, so that everything that was started is ended."""
+    raise KeyboardInterrupt(f"signal {number}")
+
+
+def measure(folder: Path, rounds: int, *, words: list[str], quick: bool) -> list[Result]:
+    """Measure module by module."""
+    results: list[Result] = []
+    for rows in MODULES:
+        with Context(folder, quick=quick) as context:
+            results += run(chosen(rows(context), containing=words, quick=quick), rounds, tell)
+    return results
+
+
+def tell(result: Result) -> None:
+    """Print a line of the table as soon as it is known."""
+    print("  ".join(publish.cells(result)), flush=True)
+
+
+def main() -> int:
+    """Measure, print, keep; return the exit status."""
+    asked = arguments()
+    signal.signal(signal.SIGTERM, end)
+    rounds = asked.rounds or (QUICK_ROUNDS if asked.quick else ROUNDS)
+    with tempfile.TemporaryDirectory(prefix="dfslab-bench-") as name:
+        folder = Path(name)
+        results = measure(folder, rounds, words=asked.rows, quick=asked.quick)
+        about = machine.describe(folder)
+    print()
+    print(publish.text(results))
+    if asked.quick:
+        fallen = recorded.fallen(results, recorded.read())
+        print("\n".join(fallen) or "no ratio is below half of the recorded one")
+        return 1 if fallen else 0
+    if not asked.rows and not asked.no_save:  # a part of the table is not a table to keep
+        publish.save(results, about, datetime.now().astimezone().strftime("Measured on %Y-%m-%d"), rounds)
+        recorded.write(results)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

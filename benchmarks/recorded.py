@@ -1,0 +1,39 @@
+"""It stays fast: the ratios to the limit that the last full run recorded, and what has fallen far below them.
+
+Ratios, because two machines' ratios are alike where their rates are not; half, because a machine that
+runs other things at the same time may well be off by a third.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.table import Result
+
+PATH = Path(__file__).with_name("recorded.json")
+FALLEN = 0.5
+
+
+def read(path: Path = PATH) -> dict[str, float]:
+    """Return the recorded ratio of each row, by its name; empty where nothing was recorded yet."""
+    if not path.exists():
+        return {}
+    return {name: float(ratio) for name, ratio in json.loads(path.read_text("utf-8")).items()}
+
+
+def write(results: Iterable[Result], path: Path = PATH) -> None:
+    """Record the ratios to the limit."""
+    ratios = {result.row.name: ratio for result in results if (ratio := result.ratio("limit")) is not None}
+    path.write_text(json.dumps({name: round(ratio, 3) for name, ratio in ratios.items()}, indent=2) + "\n", "utf-8")
+
+
+def fallen(results: Sequence[Result], recorded: Mapping[str, float]) -> list[str]:
+    """Return a sentence for each row whose ratio is below half of what is recorded."""
+    sentences = []
+    for result in results:
+        now, then = result.ratio("limit"), recorded.get(result.row.name)
+        if now is not None and then is not None and now < FALLEN * then:
+            sentences.append(f"{result.row.name}: {now:.2f} of the limit, below half of the recorded {then:.2f}")
+    return sentences

@@ -1,0 +1,11 @@
+"""The rows of the table: each module here has `rows(context) -> list[Row]`, and is named in `MODULES`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from benchmarks.context import Context
+from benchmarks.table import Row
+
+MODULES: Sequence[Callable[[Context], list[Row]]] = ()
+"""In the order of the table."""
