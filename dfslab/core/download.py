@@ -11,6 +11,9 @@ from dfslab.core.policies.chunk_scheduler import ChunkScheduler, InFlight
 MAX_FAILURES_PER_KEEPER = 3
 WORTH_ASKING_S = 0.008
 """A request costs about half a millisecond beside its bytes: who serves a chunk sooner than this is asked for more."""
+FREE_OF_COST_S = 0.03
+"""Beside so long a chunk, asking is not noticed."""
+MAX_JOINED_BYTES = 4 * MAX_CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +98,16 @@ class Download:
         return chunk
 
     def _join_small_chunks(self) -> None:
-        """Where the next chunks pass faster than it is worth to ask for them, make one of them."""
+        """Where the next chunks pass faster than it is worth to ask for them, make one of them.
+
+        Up to `FREE_OF_COST_S` as long as every holder has three more of that length to serve, so that all still
+        finish together.
+        """
         if not self._spent_s or not self._waiting:
             return
-        most = min(MAX_CHUNK_BYTES, WORTH_ASKING_S * self.done_bytes / self._spent_s)
+        rate = self.done_bytes / self._spent_s
+        share = sum(chunk.length for chunk in self._waiting.values()) / (3 * max(1, len(self.holders)))
+        most = min(MAX_JOINED_BYTES, max(WORTH_ASKING_S * rate, min(share, FREE_OF_COST_S * rate)))
         first = next(iter(self._waiting.values()))
         index, length = first.index + 1, first.length
         while (one := self._waiting.get(index)) is not None and length + one.length <= most:

@@ -10,13 +10,14 @@ import collections
 import contextlib
 import errno
 import hmac
+import select
 import selectors
 import socket
 import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Thread
+from threading import Lock, Thread
 
 from dfslab.core.errors import BadToken, DfsError, LimitReached, ProtocolError
 from dfslab.core.model import Address
@@ -39,6 +40,8 @@ PAUSE_S = 0.2
 """How long nobody is taken in while the process has no descriptor left and no connection to close for one."""
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 WORKERS = 16
+LINGER_S = 0.005
+"""How long a thread that has served a request waits for the next one of the same connection."""
 
 
 Reply = Callable[[int], None]
@@ -138,6 +141,8 @@ class DataServer:
         self._returned: collections.deque[_Caller] = collections.deque()
         self._callers: dict[socket.socket, _Caller] = {}
         self._open: dict[socket.socket, None] = {}
+        self._serving = 0
+        self._count = Lock()
         self._accepts_at: float | None = None  # None: it is accepting
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -241,22 +246,23 @@ class DataServer:
             body = caller.next_request()
             if body is None:
                 return
-            request = frames.decode(pb.DataRequest, body)
-            self._check_proof(request)
+            request = self._proven(body)
         except DfsError as error:
             self._refuse(caller, error)
         except OSError:
             self._drop(caller)
         else:
             self._forget(caller)
-            caller.sock.settimeout(self._stall_timeout_s)
+            self._now_serving(1)
             self._pool.submit(self._work, caller, request)
 
-    def _check_proof(self, request: pb.DataRequest) -> None:
-        """Raise BadToken for a request of somebody who does not know the token, whatever it asks for."""
+    def _proven(self, body: bytes) -> pb.DataRequest:
+        """Return the request of a header; raise BadToken if whoever sent it does not know the token."""
+        request = frames.decode(pb.DataRequest, body)
         proof = self._proofs.of_request(request.ticket, operation_bytes(request))
         if not hmac.compare_digest(proof, request.proof):
             raise BadToken(address=str(self.address))
+        return request
 
     def _refuse(self, caller: _Caller, error: DfsError) -> None:
         self._say_why(caller, error)
@@ -270,9 +276,13 @@ class DataServer:
 
     def _work(self, caller: _Caller, request: pb.DataRequest) -> None:
         try:
-            self._gate.check()
-            self._answer(caller, request)
-            self._gate.check()
+            wanted: pb.DataRequest | None = request
+            while wanted is not None:
+                self._gate.check()
+                caller.sock.settimeout(self._stall_timeout_s)
+                self._answer(caller, wanted)
+                self._gate.check()
+                wanted = self._next_at_once(caller)
             self._returned.append(caller)
             self._wake()
         except (OSError, NodeDown):
@@ -280,6 +290,34 @@ class DataServer:
         except Exception as error:  # noqa: BLE001 - the boundary of a node: it is traced, the peer sees the end
             self._note_error(f"{type(error).__name__}: {error}")
             self._shut_down(caller.sock)
+        finally:
+            self._now_serving(-1)
+
+    def _now_serving(self, more: int) -> None:
+        with self._count:
+            self._serving += more
+
+    def _next_at_once(self, caller: _Caller) -> pb.DataRequest | None:
+        """Return the caller's next request if it comes whole and while nobody waits for this thread; else None.
+
+        A download asks for its next chunk as soon as it has one: this spares two threads' hand-overs a chunk.
+        """
+        if self._serving > WORKERS or isinstance(caller.sock, ssl.SSLSocket):
+            return None
+        poll = select.poll()
+        poll.register(caller.sock, select.POLLIN)
+        if not poll.poll(LINGER_S * 1000):
+            return None
+        caller.sock.setblocking(False)
+        body = caller.next_request()
+        if body is None:
+            return None
+        self._gate.check()
+        try:
+            return self._proven(body)
+        except DfsError as error:
+            self._say_why(caller, error)
+            raise ConnectionError("ended by an error") from None
 
     def _answer(self, caller: _Caller, request: pb.DataRequest) -> None:
         wire = PacedSocket(caller.sock, self._nic, request.node, self._stall_timeout_s)
