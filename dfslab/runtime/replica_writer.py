@@ -15,6 +15,7 @@ from dfslab.runtime import checksums_file, failpoints
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.checksum import block_crcs
 from dfslab.runtime.shelf_directory import ShelfDirectory
+from dfslab.runtime.writeback import WRITEBACK_BYTES, begin_writeback
 
 if TYPE_CHECKING:
     from dfslab.runtime.storage import Storage
@@ -32,7 +33,7 @@ class ReplicaWriter:
         self._storage, self._shelf = storage, shelf
         self.version, self.size, self._block_size = version, size, block_size
         self._checksums = bytearray()
-        self._offset = 0
+        self._offset = self._on_its_way = 0
         stem = f"{version}.{secrets.token_hex(4)}"
         self._data, self._crc = stem + DATA + TEMPORARY, stem + CHECKSUMS + TEMPORARY
         self._fd = self._crc_fd = -1
@@ -60,6 +61,15 @@ class ReplicaWriter:
             except OSError as error:
                 raise self._storage.failed(error) from None
         self._offset += len(view)
+        if self._offset - self._on_its_way >= WRITEBACK_BYTES:
+            self._begin_writeback()
+
+    def _begin_writeback(self) -> None:
+        try:
+            begin_writeback(self._fd, self._on_its_way, self._offset - self._on_its_way)
+        except OSError as error:
+            raise self._storage.failed(error) from None
+        self._on_its_way = self._offset
 
     @property
     def checksums(self) -> bytes:
