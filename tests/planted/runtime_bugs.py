@@ -67,7 +67,7 @@ RUNTIME_BUGS = (
         wrong="Whoever reaches a keeper's data port is served, with the cluster's token or without.",
         changes=(
             Edit(
-                f"{_RUNTIME}.data_server:DataServer._check_proof",
+                f"{_RUNTIME}.data_server:DataServer._proven",
                 "if not hmac.compare_digest(proof, request.proof):",
                 "if False:",
             ),
