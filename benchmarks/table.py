@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Literal
 
@@ -29,7 +29,7 @@ class Row:
     name, unit : str
     dfslab, limit, peer : Measure
         The thing itself, a bare baseline of the same shape, and another system that does the same.
-        None where there is none.
+        None where there is none; one at least there is.
     better : {"higher", "lower"}
     target : float, optional
         What the median must reach, or stay below.
@@ -44,7 +44,7 @@ class Row:
 
     name: str
     unit: str
-    dfslab: Measure
+    dfslab: Measure | None = None
     limit: Measure | None = None
     peer: Measure | None = None
     better: Literal["higher", "lower"] = "higher"
@@ -53,6 +53,11 @@ class Row:
     target_of_peer: float | None = None
     together: str = ""
     quick: bool = False
+
+    def on(self, measures: Mapping[Side, Measure]) -> Row:
+        """Return this row, measured by these."""
+        dfslab, limit, peer = (measures.get(side) for side in SIDES)
+        return replace(self, dfslab=dfslab, limit=limit, peer=peer)
 
     def measure_of(self, side: Side) -> Measure | None:
         """Return how a side is measured, or None where it is not."""
@@ -73,18 +78,19 @@ class Result:
 
     @property
     def spread(self) -> tuple[float, float]:
-        """The smallest and the largest figure of dfslab."""
-        return min(self.figures["dfslab"]), max(self.figures["dfslab"])
+        """The smallest and the largest figure: of dfslab, or of the first that was measured."""
+        figures = next(figures for side in SIDES if (figures := self.figures.get(side)))
+        return min(figures), max(figures)
 
     def ratio(self, side: Side) -> float | None:
         """Return how good dfslab is beside another side: 2 is twice as good, whichever way better points."""
-        others = self.figures.get(side)
-        if not others:
+        ours, theirs = self.figures.get("dfslab"), self.figures.get(side)
+        if not ours or not theirs:
             return None
-        pairs = zip(self.figures["dfslab"], others, strict=True)
+        pairs = zip(ours, theirs, strict=True)
         if self.row.better == "higher":
-            return statistics.median(_over(ours, theirs) for ours, theirs in pairs)
-        return statistics.median(_over(theirs, ours) for ours, theirs in pairs)
+            return statistics.median(_over(our, their) for our, their in pairs)
+        return statistics.median(_over(their, our) for our, their in pairs)
 
     @property
     def met(self) -> bool | None:
