@@ -9,12 +9,26 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from benchmarks import seaweed
+from benchmarks.context import Context
 from benchmarks.raw import in_parallel
-from benchmarks.systems import Client, Source, System, check_same, timed
+from benchmarks.systems import (
+    Client,
+    Limit,
+    Source,
+    System,
+    check_same,
+    dfslab_started,
+    limit_started,
+    peer_started,
+    timed,
+)
+from benchmarks.table import Measure, Side
 
 _numbers = itertools.count()
 
@@ -41,6 +55,13 @@ class Trip:
         Files that each client transfers, one after the other.
     clients : int
         Clients that do so at the same time.
+
+    Attributes
+    ----------
+    seconds : list of float
+        What each client took in the last run.
+    files_s : float
+        Files a second of the last run, of all clients together.
     """
 
     def __init__(
@@ -57,6 +78,7 @@ class Trip:
         self._files, self._count = files, clients
         self._names: list[list[str]] = []
         self.seconds: list[float] = []
+        self.files_s = 0.0
 
     def up(self) -> float:
         """Upload; return MB/s, of all clients together. It is over when the last one is, and all background copies."""
@@ -103,4 +125,48 @@ class Trip:
             self.seconds[number] = time.perf_counter() - started
 
         took = timed(lambda: in_parallel([partial(work, number) for number in range(self._count)]))
-        return self._count * self._files * size_of(self._source()) / 1e6 / took
+        self.files_s = self._count * self._files / took
+        return self.files_s * size_of(self._source()) / 1e6
+
+
+def by(trips: Mapping[Side, Trip], measure: Callable[[Trip], float]) -> dict[Side, Measure]:
+    """Return the measures of a row: the same of each side's trip."""
+    return {side: partial(measure, trip) for side, trip in trips.items()}
+
+
+def up_and_gone(trip: Trip) -> float:
+    """Upload, and take the files away."""
+    return trip.last(trip.up)
+
+
+def down_and_gone(trip: Trip) -> float:
+    """Download, and take the files away."""
+    return trip.last(trip.down)
+
+
+@dataclass
+class Systems:
+    """What is measured, each started when it is first needed; without a peer where it is not installed."""
+
+    context: Context
+    dfslab: Callable[[], System] = field(init=False)
+    processes: Callable[[], System] = field(init=False)
+    limit: Callable[[], Limit] = field(init=False)
+    peer: Callable[[], System] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        context = self.context
+        self.dfslab = context.lazily(partial(dfslab_started, context.folder))
+        self.processes = context.lazily(partial(dfslab_started, context.folder, "process"))
+        self.limit = context.lazily(partial(limit_started, context.folder))
+        has_peer = seaweed.program() is not None and not context.quick
+        self.peer = context.lazily(peer_started) if has_peer else None
+
+    def trips(self, source: Callable[[], Source], **keys: int) -> dict[Side, Trip]:
+        """Return the same trip through each of them."""
+        systems: dict[Side, Callable[[], System] | None] = {
+            "dfslab": self.dfslab,
+            "limit": self.limit,
+            "peer": self.peer,
+        }
+        return {side: Trip(system, self.context.folder, source, **keys) for side, system in systems.items() if system}

@@ -11,17 +11,20 @@ import itertools
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import dfslab
 from benchmarks import raw, seaweed
+from benchmarks.raw import in_parallel
 from dfslab.cluster import Cluster
 
 Source = Path | bytes
 WAIT_S = 300.0
+DELETERS = 8
 
 
 class Client(Protocol):
@@ -70,9 +73,12 @@ class Dfslab:
         """Delete files, and wait until the last replica is unlinked, so that this is not in the next one's time."""
         table = self.cluster.lookup_table()
         paths = [Path(path) for path in table[table.file_name.isin(names)].file_path]
+        in_parallel([partial(self._delete, names[first::DELETERS]) for first in range(DELETERS)])
+        _wait(lambda: not any(path.exists() for path in paths), "deleted replicas are off the disks")
+
+    def _delete(self, names: Sequence[str]) -> None:
         for name in names:
             self.cluster.delete(name)
-        _wait(lambda: not any(path.exists() for path in paths), "deleted replicas are off the disks")
 
 
 class DfslabClient:

@@ -8,15 +8,15 @@ say in how many holders serve a download, so it stands beside the one from all.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
-from benchmarks import bare, seaweed
+from benchmarks import bare
 from benchmarks.context import Context
-from benchmarks.shapes import Trip
-from benchmarks.systems import Limit, Source, System, dfslab_started, limit_started, peer_started, timed
-from benchmarks.table import Measure, Row, Side
+from benchmarks.shapes import Systems, Trip, by, down_and_gone, up_and_gone
+from benchmarks.systems import Source, timed
+from benchmarks.table import Row, Side
 
 MIB = 1 << 20
 SIZE = 256 * MIB
@@ -27,34 +27,6 @@ SIZES = (
     ("1 GiB", 1024 * MIB, 1),
 )
 """A name, bytes, and how many of them are transferred one after the other in a round."""
-
-
-@dataclass
-class Systems:
-    """What is measured, each started when it is first needed; without a peer where it is not installed."""
-
-    context: Context
-    dfslab: Callable[[], System] = field(init=False)
-    processes: Callable[[], System] = field(init=False)
-    limit: Callable[[], Limit] = field(init=False)
-    peer: Callable[[], System] | None = field(init=False)
-
-    def __post_init__(self) -> None:
-        context = self.context
-        self.dfslab = context.lazily(partial(dfslab_started, context.folder))
-        self.processes = context.lazily(partial(dfslab_started, context.folder, "process"))
-        self.limit = context.lazily(partial(limit_started, context.folder))
-        has_peer = seaweed.program() is not None and not context.quick
-        self.peer = context.lazily(peer_started) if has_peer else None
-
-    def trips(self, source: Callable[[], Source], **keys: int) -> dict[Side, Trip]:
-        """Return the same trip through each of them."""
-        systems: dict[Side, Callable[[], System] | None] = {
-            "dfslab": self.dfslab,
-            "limit": self.limit,
-            "peer": self.peer,
-        }
-        return {side: Trip(system, self.context.folder, source, **keys) for side, system in systems.items() if system}
 
 
 def rows(context: Context) -> list[Row]:
@@ -103,22 +75,10 @@ def _ground(context: Context, systems: Systems) -> list[Row]:
     ]
 
 
-def _by(trips: Mapping[Side, Trip], measure: Callable[[Trip], float]) -> dict[Side, Measure]:
-    return {side: partial(measure, trip) for side, trip in trips.items()}
-
-
-def _up_and_gone(trip: Trip) -> float:
-    return trip.last(trip.up)
-
-
-def _down_and_gone(trip: Trip) -> float:
-    return trip.last(trip.down)
-
-
 def _one_copy(systems: Systems) -> list[Row]:
     trips = systems.trips(_source(systems.context), copies=1)
     row = Row(name="upload, 1 copy", unit="MB/s", target_of_limit=0.85, quick=True)
-    return [row.on(_by(trips, _up_and_gone))]
+    return [row.on(by(trips, up_and_gone))]
 
 
 def _three_copies(systems: Systems) -> list[Row]:
@@ -129,10 +89,10 @@ def _three_copies(systems: Systems) -> list[Row]:
     up = replace(row, name="upload, 3 copies", target_of_peer=3.5, quick=True)
     down = replace(row, name="download from 3 holders", target_of_peer=1.6, quick=True)
     return [
-        up.on(_by(trips, Trip.up)),
-        replace(row, name="download from 1 holder").on(_by(own, lambda trip: trip.down(1))),
-        replace(row, name="download from 2 holders").on(_by(own, lambda trip: trip.down(2))),
-        down.on(_by(trips, _down_and_gone)),
+        up.on(by(trips, Trip.up)),
+        replace(row, name="download from 1 holder").on(by(own, lambda trip: trip.down(1))),
+        replace(row, name="download from 2 holders").on(by(own, lambda trip: trip.down(2))),
+        down.on(by(trips, down_and_gone)),
     ]
 
 
@@ -149,10 +109,10 @@ def _processes(systems: Systems) -> list[Row]:
     row = Row(name="", unit="MB/s", target_of_limit=1.0)
     three, together = trips(3), "processes"
     return [
-        replace(row, name="upload, 1 copy, processes (limit: threads)").on(_by(trips(1), _up_and_gone)),
-        replace(row, name="upload, 3 copies, processes (limit: threads)", together=together).on(_by(three, Trip.up)),
+        replace(row, name="upload, 1 copy, processes (limit: threads)").on(by(trips(1), up_and_gone)),
+        replace(row, name="upload, 3 copies, processes (limit: threads)", together=together).on(by(three, Trip.up)),
         replace(row, name="download from 3 holders, processes (limit: threads)", together=together).on(
-            _by(three, _down_and_gone)
+            by(three, down_and_gone)
         ),
     ]
 
@@ -162,6 +122,6 @@ def _of_size(systems: Systems, name: str, size: int, files: int) -> list[Row]:
     trips = systems.trips(_source(systems.context, size), copies=3, files=files)
     row = Row(name="", unit="MB/s", together=name)
     return [
-        replace(row, name=f"upload a file of {name}, 3 copies").on(_by(trips, Trip.up)),
-        replace(row, name=f"download a file of {name}").on(_by(trips, _down_and_gone)),
+        replace(row, name=f"upload a file of {name}, 3 copies").on(by(trips, Trip.up)),
+        replace(row, name=f"download a file of {name}").on(by(trips, down_and_gone)),
     ]
