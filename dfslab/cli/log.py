@@ -137,10 +137,11 @@ class Journal:
         self._log = log
         self._recorder = Recorder(path, KEPT_EVENTS, on_lost=log.complain)
 
-    def add(self, event: TraceEvent) -> None:
-        """Take an event; called on every thread of the node."""
-        self._log.tell(event)
-        self._recorder.add(event)
+    def add(self, *events: TraceEvent) -> None:
+        """Take events; called on every thread of the node."""
+        for event in events:
+            self._log.tell(event)
+        self._recorder.add(*events)
 
     def close(self) -> None:
         """Write the trace out."""

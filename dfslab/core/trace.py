@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from dfslab.core.history import Table
 
@@ -129,6 +129,13 @@ class TraceEvent:
             "cause": self.cause,
             "detail": dict(self.detail),
         }
+
+
+class Tell(Protocol):
+    """Takes lines of a trace; those that are told together are written together."""
+
+    def __call__(self, *events: TraceEvent) -> None:
+        """Take lines, oldest first."""
 
 
 class Tracer:

@@ -89,8 +89,15 @@ class HeartbeatReply(_message.Message):
     def __init__(self, master_time_s: _Optional[float] = ..., master_boot: _Optional[str] = ...) -> None: ...
 
 class ReplicaStoredRequest(_message.Message):
-    __slots__ = ("keeper", "incarnation", "version", "size", "block_size", "checksums", "path", "copy_id", "cause")
+    __slots__ = ("keeper", "replicas")
     KEEPER_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    keeper: str
+    replicas: _containers.RepeatedCompositeFieldContainer[NewReplica]
+    def __init__(self, keeper: _Optional[str] = ..., replicas: _Optional[_Iterable[_Union[NewReplica, _Mapping]]] = ...) -> None: ...
+
+class NewReplica(_message.Message):
+    __slots__ = ("incarnation", "version", "size", "block_size", "checksums", "path", "copy_id", "cause")
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -99,7 +106,6 @@ class ReplicaStoredRequest(_message.Message):
     PATH_FIELD_NUMBER: _ClassVar[int]
     COPY_ID_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
-    keeper: str
     incarnation: int
     version: str
     size: int
@@ -108,15 +114,23 @@ class ReplicaStoredRequest(_message.Message):
     path: str
     copy_id: str
     cause: str
-    def __init__(self, keeper: _Optional[str] = ..., incarnation: _Optional[int] = ..., version: _Optional[str] = ..., size: _Optional[int] = ..., block_size: _Optional[int] = ..., checksums: _Optional[bytes] = ..., path: _Optional[str] = ..., copy_id: _Optional[str] = ..., cause: _Optional[str] = ...) -> None: ...
+    def __init__(self, incarnation: _Optional[int] = ..., version: _Optional[str] = ..., size: _Optional[int] = ..., block_size: _Optional[int] = ..., checksums: _Optional[bytes] = ..., path: _Optional[str] = ..., copy_id: _Optional[str] = ..., cause: _Optional[str] = ...) -> None: ...
 
 class ReplicaStoredReply(_message.Message):
-    __slots__ = ("keep", "reason")
+    __slots__ = ("replicas",)
+    REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    replicas: _containers.RepeatedCompositeFieldContainer[Recorded]
+    def __init__(self, replicas: _Optional[_Iterable[_Union[Recorded, _Mapping]]] = ...) -> None: ...
+
+class Recorded(_message.Message):
+    __slots__ = ("keep", "reason", "error")
     KEEP_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
     keep: bool
     reason: str
-    def __init__(self, keep: bool = ..., reason: _Optional[str] = ...) -> None: ...
+    error: Error
+    def __init__(self, keep: bool = ..., reason: _Optional[str] = ..., error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class CopyFailedRequest(_message.Message):
     __slots__ = ("keeper", "copy_id", "reason", "source_at_fault")
@@ -426,7 +440,29 @@ class DecommissionReply(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
-class FetchReplicaRequest(_message.Message):
+class OrderCopiesRequest(_message.Message):
+    __slots__ = ("offers", "fetches")
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
+    FETCHES_FIELD_NUMBER: _ClassVar[int]
+    offers: _containers.RepeatedCompositeFieldContainer[OfferReplica]
+    fetches: _containers.RepeatedCompositeFieldContainer[FetchReplica]
+    def __init__(self, offers: _Optional[_Iterable[_Union[OfferReplica, _Mapping]]] = ..., fetches: _Optional[_Iterable[_Union[FetchReplica, _Mapping]]] = ...) -> None: ...
+
+class OrderCopiesReply(_message.Message):
+    __slots__ = ("offers", "fetches")
+    OFFERS_FIELD_NUMBER: _ClassVar[int]
+    FETCHES_FIELD_NUMBER: _ClassVar[int]
+    offers: _containers.RepeatedCompositeFieldContainer[OrderOutcome]
+    fetches: _containers.RepeatedCompositeFieldContainer[OrderOutcome]
+    def __init__(self, offers: _Optional[_Iterable[_Union[OrderOutcome, _Mapping]]] = ..., fetches: _Optional[_Iterable[_Union[OrderOutcome, _Mapping]]] = ...) -> None: ...
+
+class OrderOutcome(_message.Message):
+    __slots__ = ("error",)
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    error: Error
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
+
+class FetchReplica(_message.Message):
     __slots__ = ("copy_id", "version", "file_name", "size", "block_size", "checksums", "source", "source_data_address", "incarnation", "cause", "ticket")
     COPY_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -452,11 +488,7 @@ class FetchReplicaRequest(_message.Message):
     ticket: bytes
     def __init__(self, copy_id: _Optional[str] = ..., version: _Optional[str] = ..., file_name: _Optional[str] = ..., size: _Optional[int] = ..., block_size: _Optional[int] = ..., checksums: _Optional[bytes] = ..., source: _Optional[str] = ..., source_data_address: _Optional[_Union[Address, _Mapping]] = ..., incarnation: _Optional[int] = ..., cause: _Optional[str] = ..., ticket: _Optional[bytes] = ...) -> None: ...
 
-class FetchReplicaReply(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
-
-class OfferReplicaRequest(_message.Message):
+class OfferReplica(_message.Message):
     __slots__ = ("copy_id", "version", "target", "incarnation", "cause")
     COPY_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -469,10 +501,6 @@ class OfferReplicaRequest(_message.Message):
     incarnation: int
     cause: str
     def __init__(self, copy_id: _Optional[str] = ..., version: _Optional[str] = ..., target: _Optional[str] = ..., incarnation: _Optional[int] = ..., cause: _Optional[str] = ...) -> None: ...
-
-class OfferReplicaReply(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
 
 class DropReplicaRequest(_message.Message):
     __slots__ = ("version", "incarnation", "cause")

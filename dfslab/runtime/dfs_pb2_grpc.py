@@ -151,7 +151,8 @@ class MasterTrackerServicer(object):
 
     def ReplicaStored(self, request, context):
         """Step 4 of an upload, and the end of a copy: the replica is on stable storage. Idempotent: a
-        keeper repeats it until it is answered.
+        keeper repeats it until it is answered. Replicas that were stored while an earlier call was under
+        way come together; each has its own answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -831,15 +832,10 @@ class DataKeeperStub(object):
         Args:
             channel: A grpc.Channel.
         """
-        self.FetchReplica = channel.unary_unary(
-                '/dfslab.v1.DataKeeper/FetchReplica',
-                request_serializer=dfslab_dot_runtime_dot_dfs__pb2.FetchReplicaRequest.SerializeToString,
-                response_deserializer=dfslab_dot_runtime_dot_dfs__pb2.FetchReplicaReply.FromString,
-                _registered_method=True)
-        self.OfferReplica = channel.unary_unary(
-                '/dfslab.v1.DataKeeper/OfferReplica',
-                request_serializer=dfslab_dot_runtime_dot_dfs__pb2.OfferReplicaRequest.SerializeToString,
-                response_deserializer=dfslab_dot_runtime_dot_dfs__pb2.OfferReplicaReply.FromString,
+        self.OrderCopies = channel.unary_unary(
+                '/dfslab.v1.DataKeeper/OrderCopies',
+                request_serializer=dfslab_dot_runtime_dot_dfs__pb2.OrderCopiesRequest.SerializeToString,
+                response_deserializer=dfslab_dot_runtime_dot_dfs__pb2.OrderCopiesReply.FromString,
                 _registered_method=True)
         self.DropReplica = channel.unary_unary(
                 '/dfslab.v1.DataKeeper/DropReplica',
@@ -857,16 +853,11 @@ class DataKeeperServicer(object):
     refused with StaleIncarnation.
     """
 
-    def FetchReplica(self, request, context):
-        """To the target of a copy: fetch this version from `source` over TCP. Answered at once; the end
-        of it is a ReplicaStored with the copy_id, or a CopyFailed.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def OfferReplica(self, request, context):
-        """To the source of a copy: `target` will come for this version.
+    def OrderCopies(self, request, context):
+        """To both ends of copies: to a target, that it shall fetch a version from its source over TCP; to a
+        source, that a target will come for a version. Answered at once; the end of a fetch is a
+        ReplicaStored with the copy_id, or a CopyFailed. Orders that came up together are given together;
+        each is taken or refused by itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -882,15 +873,10 @@ class DataKeeperServicer(object):
 
 def add_DataKeeperServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'FetchReplica': grpc.unary_unary_rpc_method_handler(
-                    servicer.FetchReplica,
-                    request_deserializer=dfslab_dot_runtime_dot_dfs__pb2.FetchReplicaRequest.FromString,
-                    response_serializer=dfslab_dot_runtime_dot_dfs__pb2.FetchReplicaReply.SerializeToString,
-            ),
-            'OfferReplica': grpc.unary_unary_rpc_method_handler(
-                    servicer.OfferReplica,
-                    request_deserializer=dfslab_dot_runtime_dot_dfs__pb2.OfferReplicaRequest.FromString,
-                    response_serializer=dfslab_dot_runtime_dot_dfs__pb2.OfferReplicaReply.SerializeToString,
+            'OrderCopies': grpc.unary_unary_rpc_method_handler(
+                    servicer.OrderCopies,
+                    request_deserializer=dfslab_dot_runtime_dot_dfs__pb2.OrderCopiesRequest.FromString,
+                    response_serializer=dfslab_dot_runtime_dot_dfs__pb2.OrderCopiesReply.SerializeToString,
             ),
             'DropReplica': grpc.unary_unary_rpc_method_handler(
                     servicer.DropReplica,
@@ -915,7 +901,7 @@ class DataKeeper(object):
     """
 
     @staticmethod
-    def FetchReplica(request,
+    def OrderCopies(request,
             target,
             options=(),
             channel_credentials=None,
@@ -928,36 +914,9 @@ class DataKeeper(object):
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/dfslab.v1.DataKeeper/FetchReplica',
-            dfslab_dot_runtime_dot_dfs__pb2.FetchReplicaRequest.SerializeToString,
-            dfslab_dot_runtime_dot_dfs__pb2.FetchReplicaReply.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def OfferReplica(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/dfslab.v1.DataKeeper/OfferReplica',
-            dfslab_dot_runtime_dot_dfs__pb2.OfferReplicaRequest.SerializeToString,
-            dfslab_dot_runtime_dot_dfs__pb2.OfferReplicaReply.FromString,
+            '/dfslab.v1.DataKeeper/OrderCopies',
+            dfslab_dot_runtime_dot_dfs__pb2.OrderCopiesRequest.SerializeToString,
+            dfslab_dot_runtime_dot_dfs__pb2.OrderCopiesReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -86,7 +86,8 @@ class MasterTrackerStub:
     """Once every heartbeat interval. Silence for the heartbeat timeout means dead."""
     ReplicaStored: _grpc.UnaryUnaryMultiCallable[_dfs_pb2.ReplicaStoredRequest, _dfs_pb2.ReplicaStoredReply]
     """Step 4 of an upload, and the end of a copy: the replica is on stable storage. Idempotent: a
-    keeper repeats it until it is answered.
+    keeper repeats it until it is answered. Replicas that were stored while an earlier call was under
+    way come together; each has its own answer.
     """
     CopyFailed: _grpc.UnaryUnaryMultiCallable[_dfs_pb2.CopyFailedRequest, _dfs_pb2.CopyFailedReply]
     """A copy that the keeper was to fetch came to nothing."""
@@ -132,7 +133,8 @@ class MasterTrackerAsyncStub(MasterTrackerStub):
     """Once every heartbeat interval. Silence for the heartbeat timeout means dead."""
     ReplicaStored: _aio.UnaryUnaryMultiCallable[_dfs_pb2.ReplicaStoredRequest, _dfs_pb2.ReplicaStoredReply]  # type: ignore[assignment]
     """Step 4 of an upload, and the end of a copy: the replica is on stable storage. Idempotent: a
-    keeper repeats it until it is answered.
+    keeper repeats it until it is answered. Replicas that were stored while an earlier call was under
+    way come together; each has its own answer.
     """
     CopyFailed: _aio.UnaryUnaryMultiCallable[_dfs_pb2.CopyFailedRequest, _dfs_pb2.CopyFailedReply]  # type: ignore[assignment]
     """A copy that the keeper was to fetch came to nothing."""
@@ -193,7 +195,8 @@ class MasterTrackerServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dfs_pb2.ReplicaStoredReply, _abc.Awaitable[_dfs_pb2.ReplicaStoredReply]]:
         """Step 4 of an upload, and the end of a copy: the replica is on stable storage. Idempotent: a
-        keeper repeats it until it is answered.
+        keeper repeats it until it is answered. Replicas that were stored while an earlier call was under
+        way come together; each has its own answer.
         """
 
     @_abc_1.abstractmethod
@@ -320,12 +323,12 @@ class DataKeeperStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> DataKeeperAsyncStub: ...
-    FetchReplica: _grpc.UnaryUnaryMultiCallable[_dfs_pb2.FetchReplicaRequest, _dfs_pb2.FetchReplicaReply]
-    """To the target of a copy: fetch this version from `source` over TCP. Answered at once; the end
-    of it is a ReplicaStored with the copy_id, or a CopyFailed.
+    OrderCopies: _grpc.UnaryUnaryMultiCallable[_dfs_pb2.OrderCopiesRequest, _dfs_pb2.OrderCopiesReply]
+    """To both ends of copies: to a target, that it shall fetch a version from its source over TCP; to a
+    source, that a target will come for a version. Answered at once; the end of a fetch is a
+    ReplicaStored with the copy_id, or a CopyFailed. Orders that came up together are given together;
+    each is taken or refused by itself.
     """
-    OfferReplica: _grpc.UnaryUnaryMultiCallable[_dfs_pb2.OfferReplicaRequest, _dfs_pb2.OfferReplicaReply]
-    """To the source of a copy: `target` will come for this version."""
     DropReplica: _grpc.UnaryUnaryMultiCallable[_dfs_pb2.DropReplicaRequest, _dfs_pb2.DropReplicaReply]
     """Delete a replica; the end of it is a ReplicaDropped."""
 
@@ -340,12 +343,12 @@ class DataKeeperAsyncStub(DataKeeperStub):
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
-    FetchReplica: _aio.UnaryUnaryMultiCallable[_dfs_pb2.FetchReplicaRequest, _dfs_pb2.FetchReplicaReply]  # type: ignore[assignment]
-    """To the target of a copy: fetch this version from `source` over TCP. Answered at once; the end
-    of it is a ReplicaStored with the copy_id, or a CopyFailed.
+    OrderCopies: _aio.UnaryUnaryMultiCallable[_dfs_pb2.OrderCopiesRequest, _dfs_pb2.OrderCopiesReply]  # type: ignore[assignment]
+    """To both ends of copies: to a target, that it shall fetch a version from its source over TCP; to a
+    source, that a target will come for a version. Answered at once; the end of a fetch is a
+    ReplicaStored with the copy_id, or a CopyFailed. Orders that came up together are given together;
+    each is taken or refused by itself.
     """
-    OfferReplica: _aio.UnaryUnaryMultiCallable[_dfs_pb2.OfferReplicaRequest, _dfs_pb2.OfferReplicaReply]  # type: ignore[assignment]
-    """To the source of a copy: `target` will come for this version."""
     DropReplica: _aio.UnaryUnaryMultiCallable[_dfs_pb2.DropReplicaRequest, _dfs_pb2.DropReplicaReply]  # type: ignore[assignment]
     """Delete a replica; the end of it is a ReplicaDropped."""
 
@@ -359,22 +362,16 @@ class DataKeeperServicer(metaclass=_abc_1.ABCMeta):
     """
 
     @_abc_1.abstractmethod
-    def FetchReplica(
+    def OrderCopies(
         self,
-        request: _dfs_pb2.FetchReplicaRequest,
+        request: _dfs_pb2.OrderCopiesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_dfs_pb2.FetchReplicaReply, _abc.Awaitable[_dfs_pb2.FetchReplicaReply]]:
-        """To the target of a copy: fetch this version from `source` over TCP. Answered at once; the end
-        of it is a ReplicaStored with the copy_id, or a CopyFailed.
+    ) -> _typing.Union[_dfs_pb2.OrderCopiesReply, _abc.Awaitable[_dfs_pb2.OrderCopiesReply]]:
+        """To both ends of copies: to a target, that it shall fetch a version from its source over TCP; to a
+        source, that a target will come for a version. Answered at once; the end of a fetch is a
+        ReplicaStored with the copy_id, or a CopyFailed. Orders that came up together are given together;
+        each is taken or refused by itself.
         """
-
-    @_abc_1.abstractmethod
-    def OfferReplica(
-        self,
-        request: _dfs_pb2.OfferReplicaRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_dfs_pb2.OfferReplicaReply, _abc.Awaitable[_dfs_pb2.OfferReplicaReply]]:
-        """To the source of a copy: `target` will come for this version."""
 
     @_abc_1.abstractmethod
     def DropReplica(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,12 +40,13 @@ from dfslab.runtime.fetching import Fetching
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.identity import Identity, read_keeper_identity, write_keeper_identity
 from dfslab.runtime.network import Network
-from dfslab.runtime.rpc import RpcClient, RpcServer, answers
+from dfslab.runtime.rpc import RpcClient, RpcServer, answers, refusal
 from dfslab.runtime.scrubbing import Scrubbing
 from dfslab.runtime.serving import Serving
 from dfslab.runtime.storage import Storage, check_version
 from dfslab.runtime.tls import NodeTls
-from dfslab.runtime.wire import address_from, ordered_version_from, stored_to
+from dfslab.runtime.together import Together
+from dfslab.runtime.wire import address_from, error_from, error_to, ordered_version_from, stored_to
 
 RPC_WORKERS = 8
 FETCHES = 4
@@ -128,6 +129,7 @@ class KeeperNode(DataKeeperServicer):
             undo.pop_all()
         ca = settings.tls.ca if settings.tls else None
         self._master = RpcClient(MasterTrackerStub, settings.master, settings.token, self._nic, ca=ca)
+        self._stored = Together(self._send_stored, lambda told: len(told.checksums))
         self._data_client = DataClient(settings.token, settings.stall_timeout_s, self._nic, idle_per_address=1, ca=ca)
         self._fetching = self._make_fetching()
         self._scrubbing = Scrubbing(self._storage, self._pause)
@@ -234,7 +236,7 @@ class KeeperNode(DataKeeperServicer):
 
     # -- the core, and its instructions -------------------------------------------------------
 
-    def _handle(self, event: events.Event) -> pb.ReplicaStoredReply | None:
+    def _handle(self, event: events.Event) -> pb.Recorded | None:
         """Let the core decide, then do what it wants, on this thread; return the master's answer to step 4."""
         with self._lock:
             todo = self._core.handle(event, self._clock.now())
@@ -243,7 +245,7 @@ class KeeperNode(DataKeeperServicer):
             answer = self._carry_out(instruction) or answer
         return answer
 
-    def _carry_out(self, instruction: instructions.Instruction) -> pb.ReplicaStoredReply | None:
+    def _carry_out(self, instruction: instructions.Instruction) -> pb.Recorded | None:
         match instruction:
             case instructions.Note(event):
                 self._trace(event)
@@ -444,11 +446,10 @@ class KeeperNode(DataKeeperServicer):
     def _note_unheard(self, method: str, error: DfsError) -> None:
         self._trace(self._tracer.event(Kind.UNHEARD, self._clock.now(), peer=MASTER, call=method, reason=str(error)))
 
-    def _report_stored(self, written: events.ReplicaWritten, cause: str) -> pb.ReplicaStoredReply:
+    def _report_stored(self, written: events.ReplicaWritten, cause: str) -> pb.Recorded:
         """Tell the master of a stored replica (step 4) until it answers; to be told twice does it no harm."""
         stored = written.stored
-        request = pb.ReplicaStoredRequest(
-            keeper=self.name,
+        told = pb.NewReplica(
             version=stored.version,
             size=stored.size,
             block_size=written.block_size,
@@ -458,19 +459,18 @@ class KeeperNode(DataKeeperServicer):
             cause=cause,
         )
         failpoints.hit("keeper.before-report")
-        reply = self._insist(request, Insistence(self.name, stored.version, self._clock.now()))
-        self._handle(events.StoredAnswered(stored.version, reply.keep, reply.reason))
-        return reply
+        recorded = self._insist(told, Insistence(self.name, stored.version, self._clock.now()))
+        self._handle(events.StoredAnswered(stored.version, recorded.keep, recorded.reason))
+        return recorded
 
-    def _insist(self, request: pb.ReplicaStoredRequest, insistence: Insistence) -> pb.ReplicaStoredReply:
+    def _insist(self, told: pb.NewReplica, insistence: Insistence) -> pb.Recorded:
         while True:
-            request.incarnation = self._core.incarnation
+            told.incarnation = self._core.incarnation
             try:
-                reply: pb.ReplicaStoredReply = self._master.call("ReplicaStored", request, self._rpc_timeout_s)
-                return reply
+                return self._tell_stored(told)
             except UNANSWERED as error:
                 if isinstance(error, StaleIncarnation):
-                    self._handle(events.RegistrationLapsed(request.incarnation))
+                    self._handle(events.RegistrationLapsed(told.incarnation))
                 next_step = insistence.failed(error, self._clock.now())
                 if not isinstance(next_step, GivenUp) and self._stop.wait(next_step):
                     self.gate.check()
@@ -480,33 +480,58 @@ class KeeperNode(DataKeeperServicer):
                 self._handle(next_step.event)
                 raise next_step.error
 
+    def _tell_stored(self, told: pb.NewReplica) -> pb.Recorded:
+        """Tell of one replica; while a call is under way, together with others, unless a round trip may be long."""
+        if self._nic.is_plain:
+            return self._stored.call(told)
+        (recorded,) = self._send_stored([told])
+        if isinstance(recorded, DfsError):
+            raise recorded
+        return recorded
+
+    def _send_stored(self, told: Sequence[pb.NewReplica]) -> list[pb.Recorded | DfsError]:
+        request = pb.ReplicaStoredRequest(keeper=self.name, replicas=told)
+        reply: pb.ReplicaStoredReply = self._master.call("ReplicaStored", request, self._rpc_timeout_s)
+        master = str(self._master.address)
+        return [error_from(one.error, master) if one.HasField("error") else one for one in reply.replicas]
+
     # -- orders of the master -----------------------------------------------------------------
 
     @answers
-    def FetchReplica(self, request: pb.FetchReplicaRequest) -> pb.FetchReplicaReply:  # noqa: N802
+    def OrderCopies(self, request: pb.OrderCopiesRequest) -> pb.OrderCopiesReply:  # noqa: N802
+        """Take this keeper's part in copies; each order is taken or refused by itself."""
+        return pb.OrderCopiesReply(
+            offers=[self._outcome_of_order(self._offer, order) for order in request.offers],
+            fetches=[self._outcome_of_order(self._begin_fetch, order) for order in request.fetches],
+        )
+
+    def _outcome_of_order(self, obey: Callable[[Any], None], order: Any) -> pb.OrderOutcome:
+        try:
+            obey(order)
+        except NodeDown:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is this order's: it is named, traced and sent on
+            return pb.OrderOutcome(error=error_to(refusal(self, error)))
+        return pb.OrderOutcome()
+
+    def _offer(self, order: pb.OfferReplica) -> None:
+        """Say whether another keeper can fetch a version here."""
+        self._handle(events.SourceOrdered(order.copy_id, order.version, order.target, order.incarnation, order.cause))
+
+    def _begin_fetch(self, order: pb.FetchReplica) -> None:
         """Start to fetch a version from another keeper."""
-        check_version(request.version)
+        check_version(order.version)
         self._handle(
             events.CopyOrdered(
-                request.copy_id,
-                ordered_version_from(request),
-                request.source,
-                address_from(request.source_data_address),
-                request.incarnation,
-                request.cause,
-                request.ticket,
+                order.copy_id,
+                ordered_version_from(order),
+                order.source,
+                address_from(order.source_data_address),
+                order.incarnation,
+                order.cause,
+                order.ticket,
             )
         )
-        return pb.FetchReplicaReply()
-
-    @answers
-    def OfferReplica(self, request: pb.OfferReplicaRequest) -> pb.OfferReplicaReply:  # noqa: N802
-        """Say whether another keeper can fetch a version here."""
-        order = events.SourceOrdered(
-            request.copy_id, request.version, request.target, request.incarnation, request.cause
-        )
-        self._handle(order)
-        return pb.OfferReplicaReply()
 
     @answers
     def DropReplica(self, request: pb.DropReplicaRequest) -> pb.DropReplicaReply:  # noqa: N802

@@ -7,6 +7,7 @@ import queue
 import random
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from dfslab.core.model import Address
 from dfslab.core.nodes import MASTER
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
-from dfslab.core.trace import Kind, TraceEvent, Tracer
+from dfslab.core.trace import Kind, Tell, Tracer
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.catalog import Catalog
 from dfslab.runtime.clock import Clock
@@ -37,13 +38,13 @@ from dfslab.runtime.dfs_pb2_grpc import DataKeeperStub, add_MasterTrackerService
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.master_service import MasterService
 from dfslab.runtime.network import Network
+from dfslab.runtime.orders import ORDER_TIMEOUT_S, Order, Orders
 from dfslab.runtime.rpc import RpcClient, RpcServer
 from dfslab.runtime.storage import DirectoryLock
 from dfslab.runtime.tls import NodeTls
 from dfslab.runtime.wire import address_to
 
 RPC_WORKERS = 24
-ORDER_TIMEOUT_S = 5.0
 REPLY_TIMEOUT_S = 10.0
 MAX_BATCH = 256
 NOBODY = 0
@@ -76,7 +77,7 @@ class MasterNode:
     settings : MasterSettings
     clock : Clock
     trace : callable
-        Takes each line of its trace.
+        Takes lines of its trace, those of a batch together.
     network : Network, optional
         The emulated one that it is on; by default there is none between it and the real one.
 
@@ -92,7 +93,7 @@ class MasterNode:
         self,
         settings: MasterSettings,
         clock: Clock,
-        trace: Callable[[TraceEvent], None],
+        trace: Tell,
         network: Network | None = None,
     ) -> None:
         self.settings, self._clock, self._trace = settings, clock, trace
@@ -102,11 +103,13 @@ class MasterNode:
         self._boots = 0
         self._boot = secrets.token_hex(4)
         self._tracer = Tracer(self.name, f"{self._boot}r")
-        self._events: queue.SimpleQueue[events.Event | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Sequence[events.Event] | None] = queue.SimpleQueue()
         self._waiting: dict[int, Future[Any]] = {}
         self._last_request = NOBODY
         self._request_lock = threading.Lock()
         self._keepers: dict[Address, RpcClient] = {}
+        self._orders: dict[Address, Orders] = {}
+        self._to_flush: dict[Orders, None] = {}
         self._next_tick = 0.0
         self._directory_lock = DirectoryLock(settings.directory)
         try:
@@ -159,27 +162,42 @@ class MasterNode:
 
     def ask(self, make_event: Callable[[int], events.Event], timeout_s: float = REPLY_TIMEOUT_S) -> Any:
         """Hand the core a request and return its answer, or raise the error that it answers with."""
-        future: Future[Any] = Future()
+        (answer,) = self.ask_all([make_event], timeout_s)
+        if isinstance(answer, DfsError):
+            raise answer
+        return answer
+
+    def ask_all(
+        self, make_events: Sequence[Callable[[int], events.Event]], timeout_s: float = REPLY_TIMEOUT_S
+    ) -> list[Any]:
+        """Hand the core requests that came together, and return its answers; an error stands in an answer's place."""
+        asked: dict[int, Future[Any]] = {}
         with self._request_lock:
-            self._last_request += 1
-            request = self._last_request
-            self._waiting[request] = future
+            for _ in make_events:
+                self._last_request += 1
+                asked[self._last_request] = self._waiting[self._last_request] = Future()
         try:
-            self.gate.check()  # a cut that comes later finds it among those who wait
-            self._events.put(make_event(request))
-            return future.result(timeout_s)
-        except TimeoutError as error:
-            if isinstance(error, DfsError):
-                raise
-            self.gate.check()
-            raise MasterUnavailable(address=str(self.address), reason="it is overloaded", definite=False) from None
+            self.gate.check()  # a cut that comes later finds them among those who wait
+            self._events.put([make_event(request) for make_event, request in zip(make_events, asked, strict=True)])
+            deadline = time.monotonic() + timeout_s
+            return [self._answer_of(future, deadline) for future in asked.values()]
         finally:
             with self._request_lock:
-                self._waiting.pop(request, None)
+                for request in asked:
+                    self._waiting.pop(request, None)
+
+    def _answer_of(self, future: Future[Any], deadline: float) -> Any:
+        try:
+            return future.result(max(0.0, deadline - time.monotonic()))
+        except DfsError as error:
+            return error
+        except TimeoutError:
+            self.gate.check()
+            return MasterUnavailable(address=str(self.address), reason="it is overloaded", definite=False)
 
     def post(self, event: events.Event) -> None:
         """Hand the core an event that nobody waits for."""
-        self._events.put(event)
+        self._events.put([event])
 
     # -- the owner thread ---------------------------------------------------------------------
 
@@ -191,8 +209,7 @@ class MasterNode:
         self._boots += 1
         boot, key = f"{self._boot}.{self._boots}", self.settings.token.encode()
         self._core = Master(self.options, self.settings.policies, self._rng(), boot, key)
-        for instruction in self._core.start(self._catalog.load(), self._clock.now(), before):
-            self._carry_out(instruction)
+        self._carry_out_all(self._core.start(self._catalog.load(), self._clock.now(), before))
 
     def _rng(self) -> random.Random:
         """Return this life's chance: what a seed repeats is a cluster, never the ids that an earlier life gave."""
@@ -218,10 +235,10 @@ class MasterNode:
         wait_s = max(0.0, self._next_tick - self._clock.now())
         try:
             while len(batch) < MAX_BATCH:
-                event = self._events.get(timeout=wait_s) if wait_s else self._events.get_nowait()
-                if event is None:
+                came = self._events.get(timeout=wait_s) if wait_s else self._events.get_nowait()
+                if came is None:
                     return None
-                batch.append(event)
+                batch.extend(came)
                 wait_s = 0.0
         except queue.Empty:
             pass
@@ -250,6 +267,14 @@ class MasterNode:
                 reason = f"it met an error of its own ({error!r}) and started again from its catalog"
                 self._fail(MasterUnavailable(address=str(self.address), reason=reason, definite=False))
                 return
+        self._carry_out_all(todo)
+
+    def _carry_out_all(self, todo: Sequence[Instruction]) -> None:
+        """Do what the core wants, beginning with the lines of the trace: they are written before anybody is answered.
+
+        The records among it are durable already.
+        """
+        self._trace(*[one.event for one in todo if isinstance(one, Note)])
         for instruction in todo:
             try:
                 self._carry_out(instruction)
@@ -257,6 +282,8 @@ class MasterNode:
                 raise
             except Exception as error:  # noqa: BLE001 - one order that fails must not end the thread that owns the core
                 self.note_error(f"{type(instruction).__name__}: {type(error).__name__}: {error}")
+        while self._to_flush:
+            self._to_flush.popitem()[0].flush()
 
     def _decide(self, batch: Sequence[events.Event]) -> list[Instruction]:
         """Let the core decide on a batch and make it durable; where that fails, let it decide again, read-only."""
@@ -294,8 +321,6 @@ class MasterNode:
 
     def _carry_out(self, instruction: Instruction) -> None:
         match instruction:
-            case Note(event):
-                self._trace(event)
             case Reply(request, value):
                 self._answer(request, value)
             case Refuse(request, error):
@@ -305,8 +330,6 @@ class MasterNode:
             case DropReplica(version, keeper, address, incarnation, cause):
                 order = pb.DropReplicaRequest(version=version, incarnation=incarnation, cause=cause)
                 self._keeper(keeper, address).send("DropReplica", order, ORDER_TIMEOUT_S, _found_by_the_next_scan)
-            case AppendCatalog():
-                pass  # durable already: it was committed with the rest of its batch
 
     def _answer(self, request: int, answer: object) -> None:
         with self._request_lock:
@@ -320,14 +343,14 @@ class MasterNode:
                 future.set_result(answer)
 
     def _order_copy(self, copy: CopyReplica) -> None:
-        offer = pb.OfferReplicaRequest(
+        offer = pb.OfferReplica(
             copy_id=copy.copy_id,
             version=copy.version.id,
             target=copy.target,
             incarnation=copy.source_incarnation,
             cause=copy.cause,
         )
-        fetch = pb.FetchReplicaRequest(
+        fetch = pb.FetchReplica(
             copy_id=copy.copy_id,
             version=copy.version.id,
             file_name=copy.version.name,
@@ -346,8 +369,16 @@ class MasterNode:
                 events.CopyFailed(NOBODY, "", copy.copy_id, str(error), source_at_fault=source_at_fault)
             )
 
-        self._keeper(copy.source, copy.source_address).send("OfferReplica", offer, ORDER_TIMEOUT_S, failed(True))
-        self._keeper(copy.target, copy.target_address).send("FetchReplica", fetch, ORDER_TIMEOUT_S, failed(False))
+        self._order(copy.source, copy.source_address, Order(offer, failed(True)))
+        self._order(copy.target, copy.target_address, Order(fetch, failed(False)))
+
+    def _order(self, keeper: str, address: Address, order: Order) -> None:
+        """Have an order sent with the others of this batch that are for the same keeper."""
+        orders = self._orders.get(address)
+        if orders is None:
+            orders = self._orders[address] = Orders(self._keeper(keeper, address))
+        orders.add(order)
+        self._to_flush[orders] = None
 
     def _keeper(self, keeper: str, address: Address) -> RpcClient:
         client = self._keepers.get(address)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from dfslab.core.errors import DfsError
 from dfslab.core.master import events
 from dfslab.core.master.instructions import PlannedAction, Recorded, Registered, Slot, UploadState
 from dfslab.core.master.state import Keeper
@@ -18,7 +19,16 @@ from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.dfs_pb2_grpc import MasterTrackerServicer
 from dfslab.runtime.gate import Gate
 from dfslab.runtime.rpc import answers
-from dfslab.runtime.wire import address_from, address_to, boot_from, brief, file_info_to, room_from, stored_from
+from dfslab.runtime.wire import (
+    address_from,
+    address_to,
+    boot_from,
+    brief,
+    error_to,
+    file_info_to,
+    room_from,
+    stored_from,
+)
 
 if TYPE_CHECKING:
     from dfslab.core.master import Master
@@ -96,23 +106,9 @@ class MasterService(MasterTrackerServicer):
 
     @answers
     def ReplicaStored(self, request: pb.ReplicaStoredRequest) -> pb.ReplicaStoredReply:  # noqa: N802
-        """Record a replica (steps 4 and 5)."""
-        recorded: Recorded = self._node.ask(
-            lambda number: events.ReplicaStored(
-                number,
-                request.keeper,
-                request.incarnation,
-                request.version,
-                request.size,
-                request.block_size,
-                request.checksums,
-                request.path,
-                time.time(),
-                request.copy_id,
-                brief(request.cause),
-            )
-        )
-        return pb.ReplicaStoredReply(keep=recorded.keep, reason=recorded.reason)
+        """Record replicas (steps 4 and 5), each by itself."""
+        answers = self._node.ask_all([_stored_event(request.keeper, told) for told in request.replicas])
+        return pb.ReplicaStoredReply(replicas=map(_recorded_to, answers))
 
     @answers
     def CopyFailed(self, request: pb.CopyFailedRequest) -> pb.CopyFailedReply:  # noqa: N802
@@ -267,6 +263,28 @@ class MasterService(MasterTrackerServicer):
         """Start to empty a keeper."""
         self._node.ask(lambda number: events.Decommission(number, request.keeper))
         return pb.DecommissionReply()
+
+
+def _stored_event(keeper: str, told: pb.NewReplica) -> Callable[[int], events.ReplicaStored]:
+    return lambda number: events.ReplicaStored(
+        number,
+        keeper,
+        told.incarnation,
+        told.version,
+        told.size,
+        told.block_size,
+        told.checksums,
+        told.path,
+        time.time(),
+        told.copy_id,
+        brief(told.cause),
+    )
+
+
+def _recorded_to(answer: Recorded | DfsError) -> pb.Recorded:
+    if isinstance(answer, DfsError):
+        return pb.Recorded(error=error_to(answer))
+    return pb.Recorded(keep=answer.keep, reason=answer.reason)
 
 
 def _lookup_page(core: Master, after: str, limit: int) -> pb.LookupTableReply:

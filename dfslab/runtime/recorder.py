@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -40,7 +40,7 @@ class Recorder:
         self._catch_up: Callable[[], None] = _nothing
         self._trace = Trace(capacity)
         self._changed = threading.Condition()
-        # A line a write: whoever reads the file along, or after a crash, finds whole lines.
+        # Whole lines a write: whoever reads the file along, or after a crash, finds whole lines.
         # What is no text (a stranger's path in a reason) is written as JSON escapes it.
         if path:
             path.touch(mode=0o600)  # it names every file: for its owner only
@@ -48,39 +48,38 @@ class Recorder:
             path.open("a", buffering=1, encoding="utf-8", errors="backslashreplace") if path else None
         )
 
-    def add(self, event: TraceEvent) -> None:
-        """Append an event and wake those who wait for a change."""
+    def add(self, *events: TraceEvent) -> None:
+        """Append events and wake those who wait for a change."""
         self._catch_up()
-        self.take_in((event,))
+        self.take_in(events)
 
     def take_in(self, events: Iterable[TraceEvent]) -> None:
         """Append what another process has told."""
         with self._changed:
-            for event in events:
-                self._append(event)
-
-    def _append(self, event: TraceEvent) -> None:
-        self._trace.append(event)
-        self._write(event)
-        self._changed.notify_all()
+            come = list(events)
+            for event in come:
+                self._trace.append(event)
+            if come:
+                self._write(come)
+                self._changed.notify_all()
 
     def follow(self, catch_up: Callable[[], None]) -> None:
         """Have `catch_up` called before anything is added or looked at, so that it takes in what was told by then."""
         self._catch_up = catch_up
 
-    def _write(self, event: TraceEvent) -> None:
-        """Write a line; when the disk refuses it, go on in memory only, and say so there: a node must not die of it."""
+    def _write(self, events: Sequence[TraceEvent]) -> None:
+        """Write lines; when the disk refuses them, go on in memory only, and say so there: no node must die of it."""
         if self._file is None:
             return
         try:
-            self._file.write(line_of(event) + "\n")
+            self._file.write("".join([line_of(event) + "\n" for event in events]))
         except OSError as error:
             with contextlib.suppress(OSError):  # closing tries to write the same line again
                 self._file.close()
             self._file = None
             reason = error.strerror or str(error)
             lost = f"the trace can't be written any more ({reason}); the node goes on without it"
-            self._trace.append(Tracer("trace", "1").event(Kind.NODE_ERROR, event.time_s, reason=lost))
+            self._trace.append(Tracer("trace", "1").event(Kind.NODE_ERROR, events[-1].time_s, reason=lost))
             self._on_lost(lost)
 
     def events(self) -> list[TraceEvent]:

@@ -85,17 +85,22 @@ def answers(method: Callable[[N, Any], Any]) -> Callable[[N, Any, grpc.ServicerC
             reply = method(self, request)
             self.gate.check()
             return reply
-        except DfsError as error:
-            _abort(context, error)
         except NodeDown:
             context.abort(grpc.StatusCode.UNAVAILABLE, "this node is down")
         except Exception as error:  # noqa: BLE001 - the boundary of a node: it is named, traced and sent on
             if self.gate.is_cut:  # whatever a dying node meets is its death
                 context.abort(grpc.StatusCode.UNAVAILABLE, "this node is down")
-            self.note_error(f"{type(error).__name__}: {error}")
-            _abort(context, InternalError(node=self.name, reason=f"{type(error).__name__}: {error}"))
+            _abort(context, refusal(self, error))
 
     return answer
+
+
+def refusal(node: _Node, error: Exception) -> DfsError:
+    """Return what a node says to whoever asked for what has ended so; what nobody foresaw is traced."""
+    if isinstance(error, DfsError):
+        return error
+    node.note_error(f"{type(error).__name__}: {error}")
+    return InternalError(node=node.name, reason=f"{type(error).__name__}: {error}")
 
 
 def _abort(context: grpc.ServicerContext, error: DfsError) -> None:
@@ -268,19 +273,38 @@ class RpcClient:
         if self._gate is not None and self._gate.is_cut:
             raise NodeDown("this node was killed") from None
 
-    def send(self, method: str, request: Any, timeout_s: float, on_error: Callable[[DfsError], None]) -> None:
-        """Call without waiting; `on_error` gets the error, if there is one, on a thread of gRPC's or the network's."""
+    @property
+    def is_plain(self) -> bool:
+        """True while no emulated network lies on its way."""
+        return self._nic.is_plain
+
+    def send(
+        self,
+        method: str,
+        request: Any,
+        timeout_s: float,
+        on_error: Callable[[DfsError], None],
+        on_reply: Callable[[Any], None] = lambda reply: None,
+    ) -> None:
+        """Call without waiting; one of the two gets what comes of it, on a thread of gRPC's or the network's."""
         if self._nic.is_plain:
-            self._send(method, request, timeout_s, on_error)
+            self._send(method, request, timeout_s, on_error, on_reply)
             return
         self._nic.post(
             self._peer,
             timeout_s,
-            lambda left_s: self._send(method, request, left_s, on_error),
+            lambda left_s: self._send(method, request, left_s, on_error, on_reply),
             lambda: on_error(self._unreachable(NO_ANSWER, definite=False)),
         )
 
-    def _send(self, method: str, request: Any, timeout_s: float, on_error: Callable[[DfsError], None]) -> None:
+    def _send(
+        self,
+        method: str,
+        request: Any,
+        timeout_s: float,
+        on_error: Callable[[DfsError], None],
+        on_reply: Callable[[Any], None],
+    ) -> None:
         try:
             future = getattr(self._stub, method).future(request, timeout=timeout_s, metadata=self._metadata)
         except ValueError as error:  # the channel was closed meanwhile
@@ -289,7 +313,9 @@ class RpcClient:
             return
 
         def done(finished: Any) -> None:
-            if finished.code() is not grpc.StatusCode.OK:
+            if finished.code() is grpc.StatusCode.OK:
+                on_reply(finished.result())
+            else:
                 on_error(self._translate(finished, changes=True))
 
         future.add_done_callback(done)

@@ -34,7 +34,7 @@ class Serving:
         name: str,
         storage: Storage,
         gate: Gate,
-        handle: Callable[[events.Event], pb.ReplicaStoredReply | None],
+        handle: Callable[[events.Event], pb.Recorded | None],
     ) -> None:
         self._name, self._storage, self._gate, self._handle = name, storage, gate, handle
 

@@ -80,7 +80,7 @@ def room_from(free_bytes: int) -> int:
     return min(free_bytes, MAX_NUMBER)
 
 
-def ordered_version_from(message: pb.FetchReplicaRequest) -> Version:
+def ordered_version_from(message: pb.FetchReplica) -> Version:
     """Return the version that an order to copy names; raise ProtocolError for one that no file can be."""
     size, block_size, checksums = message.size, message.block_size, message.checksums
     if size > MAX_NUMBER or not 1 <= block_size <= MAX_BLOCK_BYTES:

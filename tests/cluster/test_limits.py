@@ -151,7 +151,7 @@ def test_a_long_text_of_somebody_elses_is_cut_before_it_enters_the_trace(start: 
 
 def test_a_message_that_is_too_long_is_refused_and_typed(start: Starter) -> None:
     cluster = start(3)
-    request = pb.ReplicaStoredRequest(keeper="keeper-1", checksums=bytes(MAX_MESSAGE_BYTES + 1))
+    request = pb.ReplicaStoredRequest(replicas=[pb.NewReplica(checksums=bytes(MAX_MESSAGE_BYTES + 1))])
     with contextlib.closing(_rpc(cluster)) as client, pytest.raises(errors.DfsError, match="larger than max"):
         client.call("ReplicaStored", request, 10.0)
 

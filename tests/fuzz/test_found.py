@@ -176,14 +176,18 @@ def test_more_room_than_a_table_can_hold_is_the_most_it_can_hold(cluster: Cluste
 def test_an_order_to_copy_what_no_file_can_be_is_refused(
     cluster: Cluster, size: int, block_size: int, checksums: int
 ) -> None:
-    """`FetchReplica` by reflection: an OverflowError or ZeroDivisionError, and the version was "arriving" for ever."""
+    """An order by reflection: an OverflowError or ZeroDivisionError, and the version was "arriving" for ever."""
     incarnation = int(cell(cluster, "keeper-1", "incarnation"))
-    order = pb.FetchReplicaRequest(copy_id="c1", version="v5-0123456789", size=size, block_size=block_size)
-    order.MergeFrom(pb.FetchReplicaRequest(checksums=bytes(checksums), source="keeper-1", incarnation=incarnation))
+    order = pb.FetchReplica(copy_id="c1", version="v5-0123456789", size=size, block_size=block_size)
+    order.MergeFrom(pb.FetchReplica(checksums=bytes(checksums), source="keeper-1", incarnation=incarnation))
     order.source_data_address.CopyFrom(pb.Address(host="127.0.0.1", port=1))
 
-    with pytest.raises(ProtocolError, match="blocks of"):
-        call(DataKeeperStub, cell(cluster, "keeper-1", "address"), cluster, "FetchReplica", order)
+    request = pb.OrderCopiesRequest(fetches=[order])
+    reply = call(DataKeeperStub, cell(cluster, "keeper-1", "address"), cluster, "OrderCopies", request)
+
+    error = error_from(reply.fetches[0].error, "keeper-1")
+    assert isinstance(error, ProtocolError)
+    assert "blocks of" in str(error)
 
     assert not [event for event in cluster._recorder.events() if event.kind in (Kind.NODE_ERROR, Kind.COPY_STARTED)]
 

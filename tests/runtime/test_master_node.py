@@ -106,7 +106,7 @@ def test_an_error_of_its_own_is_traced_and_answered_and_the_next_request_works(
     """A planted bug: the master goes back to its catalog instead of leaving its callers waiting."""
     register(node, "keeper-1")
     traced: list[str] = []
-    monkeypatch.setattr(node, "_trace", lambda event: traced.append(str(event.kind)))
+    monkeypatch.setattr(node, "_trace", lambda *events: traced.extend(str(event.kind) for event in events))
     monkeypatch.setattr(node.core, "handle", _raise)
 
     with pytest.raises(ConnectionError, match="a planted bug"):

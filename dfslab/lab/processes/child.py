@@ -60,9 +60,10 @@ class Telling:
     def __init__(self, fd: int) -> None:
         self._fd, self._lock = fd, threading.Lock()
 
-    def event(self, event: TraceEvent) -> None:
-        """Tell a line of the trace."""
-        self._write(line_of(event))
+    def event(self, *events: TraceEvent) -> None:
+        """Tell lines of the trace."""
+        if events:
+            self._write("\n".join(map(line_of, events)))
 
     def answer(self, number: int, value: Any) -> None:
         """Tell what became of a command."""
