@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from dfslab.client.later import LATE_S, Later
 from dfslab.client.master import MasterLink
 from dfslab.client.progress import Progress, ProgressArgument, progress_of
 from dfslab.client.results import Download
@@ -93,6 +95,7 @@ class Client:
         self._trace = trace
         nic = (network or Network()).nic(name)
         pem = check_ca(ca)
+        self._later, self._turns = Later(LATE_S), itertools.count()
         self._master = MasterLink(_address(master_address), token, patience_s, nic, pem)
         self._data = DataClient(token, stall_timeout_s, nic, ca=pem)
 
@@ -259,6 +262,8 @@ class Client:
             self._data,
             self._clock,
             target,
+            self._later,
+            turn=next(self._turns),
             locate=lambda: self.locate(name),
             on_fetched=lambda fetched: self._note_fetched(version, fetched, cause),
             on_bad=lambda keeper, reason: self._report_if_heard(version, keeper, reason, cause),
@@ -365,6 +370,7 @@ class Client:
 
     def close(self) -> None:
         """Close every connection; may be called twice."""
+        self._later.close()
         self._data.close()
         self._master.close()
 

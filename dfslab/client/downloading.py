@@ -1,11 +1,15 @@
-"""Carries out a parallel download: one worker thread a holder, all pulling from the core's machine."""
+"""Carries out a parallel download: one worker thread a holder, all pulling from the core's machine.
+
+A file of a single chunk is fetched by the thread that asks; the others come in when it is late, or has failed.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from dfslab.client.later import Later
 from dfslab.client.target import Target
 from dfslab.core.blocks import Chunk, checksums_of
 from dfslab.core.download import Download, Fetched
@@ -38,6 +42,10 @@ class Downloading:
 
     Parameters
     ----------
+    later : Later
+        Calls the other workers in when a single chunk is late.
+    turn : int
+        Which of the holders is asked for a single chunk: counting, so that all are.
     locate : callable
         Asks the master again, for new tickets: a download may outlast its first ones.
     on_fetched : callable
@@ -53,40 +61,70 @@ class Downloading:
         data: DataClient,
         clock: Clock,
         target: Target,
+        later: Later,
         *,
+        turn: int,
         locate: Callable[[], Location],
         on_fetched: Callable[[Fetched], None],
         on_bad: Callable[[str, str], None],
     ) -> None:
         self._version, self._holders = location.version, location.holders
-        self._data, self._clock, self._target = data, clock, target
+        self._data, self._clock, self._target, self._later, self._turn = data, clock, target, later, turn
         self._locate, self._on_fetched, self._on_bad = locate, on_fetched, on_bad
         self._tickets = _tickets_of(location)
         names = [holder.keeper for holder in location.holders]
         self._machine = Download(location.version.size, location.version.block_size, names, scheduler)
         self._changed = threading.Condition()
         self._connections: dict[str, Connection] = {}
+        self._workers: dict[str, threading.Thread] = {}
         self._cancelled = False
         self._error: BaseException | None = None
 
     def run(self, progress: Callable[[int, int], None]) -> Outcome:
         """Fetch every chunk; return when the file is whole or nobody is left to ask."""
-        workers = [
-            threading.Thread(target=self._work, args=(holder,), name=f"download-{holder.keeper}", daemon=True)
-            for holder in self._holders
-        ]
         try:
-            for worker in workers:
-                worker.start()
+            if len(self._machine.chunks) == 1:
+                self._fetch_here(self._holders[self._turn % len(self._holders)])
+            self._start_workers(self._holders)
             self._watch(progress)
         finally:
             self._cancel()
-            for worker in workers:
-                if worker.ident is not None:
-                    worker.join()
+            for worker in self._workers.values():
+                worker.join()
         if self._error is not None:
             raise self._error
         return Outcome(self._machine.finished, tuple(self._machine.requests), self._machine.lost)
+
+    def _fetch_here(self, holder: Holder) -> None:
+        """Be the worker of one holder, once; meanwhile the others are called in if this takes long."""
+        with self._changed:
+            chunk = self._machine.next_chunk(holder.keeper, self._clock.now())
+        if chunk is None:
+            return
+        others = [one for one in self._holders if one is not holder]
+        call_off = self._later.act(lambda: self._call_in(others))
+        try:
+            self._fetch(holder, chunk)
+        finally:
+            call_off()
+
+    def _call_in(self, holders: Sequence[Holder]) -> None:
+        try:
+            self._start_workers(holders)
+        except RuntimeError as error:  # no thread could be started; run() raises it
+            self._fail(error)
+
+    def _start_workers(self, holders: Sequence[Holder]) -> None:
+        """Start a thread for each of these holders that has none yet, unless there is nothing left to do."""
+        with self._changed:
+            for holder in holders:
+                if self._over() or holder.keeper in self._workers:
+                    continue
+                worker = threading.Thread(
+                    target=self._work, args=(holder,), name=f"download-{holder.keeper}", daemon=True
+                )
+                worker.start()
+                self._workers[holder.keeper] = worker
 
     def _watch(self, progress: Callable[[int, int], None]) -> None:
         over = False
@@ -113,9 +151,12 @@ class Downloading:
             while (chunk := self._next_chunk(holder.keeper)) is not None:
                 self._fetch(holder, chunk)
         except BaseException as error:  # noqa: BLE001 - a worker's error is the download's: run() raises it
-            with self._changed:
-                self._error = error
-                self._changed.notify_all()
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._error = error
+        self._cancel()
 
     def _next_chunk(self, keeper: str) -> Chunk | None:
         with self._changed:
@@ -175,7 +216,10 @@ class Downloading:
         with self._changed:
             self._connections.pop(keeper, None)
             fetched = self._machine.arrived(keeper, chunk, self._clock.now())
+            whole = self._machine.finished
             self._changed.notify_all()
+        if whole:
+            self._cancel()  # also the one that the calling thread may be waiting for
         self._on_fetched(fetched)
 
     def _use(self, keeper: str, connection: Connection) -> None:

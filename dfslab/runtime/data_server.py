@@ -41,7 +41,9 @@ PAUSE_S = 0.2
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 WORKERS = 16
 LINGER_S = 0.005
-"""How long a thread that has served a request waits for the next one of the same connection."""
+"""How long a thread that has served a chunk waits for the next one of the same connection."""
+WORTH_LINGERING_BYTES = 1024 * 1024
+"""Less is a small file or the end of one: whoever asked for it has nothing more to ask for here."""
 
 
 Reply = Callable[[int], None]
@@ -282,7 +284,7 @@ class DataServer:
                 caller.sock.settimeout(self._stall_timeout_s)
                 self._answer(caller, wanted)
                 self._gate.check()
-                wanted = self._next_at_once(caller)
+                wanted = self._next_at_once(caller) if wanted.get.length >= WORTH_LINGERING_BYTES else None
             self._returned.append(caller)
             self._wake()
         except (OSError, NodeDown):

@@ -1,0 +1,50 @@
+"""Acts that are due a moment later: carried out in order, or called off, and no thread is left over."""
+
+from __future__ import annotations
+
+import threading
+
+from dfslab.client.later import Later
+
+DEADLINE_S = 20.0
+
+
+def test_an_act_is_carried_out_unless_it_is_called_off() -> None:
+    later, done, over = Later(0.02), list[int](), threading.Event()
+    later.act(lambda: done.append(1))
+    call_off = later.act(lambda: done.append(2))
+    later.act(lambda: done.append(3))
+    later.act(over.set)
+    call_off()
+
+    assert over.wait(DEADLINE_S)
+    assert done == [1, 3]
+    later.close()
+
+
+def test_the_thread_ends_when_nothing_is_due_and_comes_back_for_the_next_act() -> None:
+    later, over = Later(0.01), threading.Event()
+    later.act(over.set)
+    thread = later._thread
+    assert thread is not None
+    assert over.wait(DEADLINE_S)
+    thread.join(DEADLINE_S)
+    assert not thread.is_alive()
+
+    again = threading.Event()
+    later.act(again.set)
+    assert again.wait(DEADLINE_S)
+    later.close()
+
+
+def test_closing_calls_everything_off_and_ends_the_thread() -> None:
+    later, done = Later(DEADLINE_S), list[int]()
+    later.act(lambda: done.append(1))
+    thread = later._thread
+    assert thread is not None
+    later.close()
+
+    assert not thread.is_alive()
+    later.act(lambda: done.append(2))
+    later.close()
+    assert done == []
