@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import enum
+import itertools
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterator, KeysView
 from dataclasses import dataclass, replace
 
 from dfslab.core.errors import NoSuchFile
@@ -18,6 +21,9 @@ class ReplicaState(enum.StrEnum):
     it is nobody's source, is read only while no good copy is live, and goes once enough of those are there."""
     DROPPING = "dropping"
     """Its keeper was told to delete it, or will be when it is back; it does not count."""
+
+
+_NOTHING: dict[str, None] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class LookupTable:
         self._replicas: dict[str, dict[str, Replica]] = {}
         self._by_keeper: dict[str, dict[str, None]] = {}
         self._stored_bytes: dict[str, int] = {}
+        self._in_order: list[str] | None = None  # the names, from when they are first listed on
 
     def current(self, name: str) -> Version:
         """Return the version that `name` means now, or raise NoSuchFile."""
@@ -51,28 +58,46 @@ class LookupTable:
         """Make `version` current under its name; return the one that it replaces, now marked deleted."""
         previous = self.names.get(version.name)
         self.versions[version.id] = version
-        self.names[version.name] = version.id
+        self._put_name(version)
         return self._mark_deleted(previous) if previous else None
 
     def load(self, version: Version) -> None:
         """Take a version from the catalog."""
         self.versions[version.id] = version
         if not version.deleted:
-            self.names[version.name] = version.id
+            self._put_name(version)
 
     def delete(self, name: str) -> Version:
         """Take the name away; its version stays, marked deleted, until its replicas are gone."""
         version = self.current(name)
-        del self.names[name]
+        self._take_name(name)
         return self._mark_deleted(version.id)
 
     def rename(self, old: str, new: str) -> Version:
         """Give the version of `old` the name `new`, which must be free."""
         version = replace(self.current(old), name=new)
-        del self.names[old]
-        self.names[new] = version.id
+        self._take_name(old)
+        self._put_name(version)
         self.versions[version.id] = version
         return version
+
+    def _put_name(self, version: Version) -> None:
+        if self._in_order is not None and version.name not in self.names:
+            insort(self._in_order, version.name)
+        self.names[version.name] = version.id
+
+    def _take_name(self, name: str) -> None:
+        if self._in_order is not None:
+            del self._in_order[bisect_left(self._in_order, name)]
+        del self.names[name]
+
+    def names_after(self, after: str, prefix: str = "") -> Iterator[str]:
+        """Yield the names behind `after` that start with `prefix`, in their order."""
+        if self._in_order is None:
+            self._in_order = sorted(self.names)
+        first = max(bisect_right(self._in_order, after), bisect_left(self._in_order, prefix))
+        names = itertools.islice(self._in_order, first, None)
+        return itertools.takewhile(lambda name: name.startswith(prefix), names)
 
     def _mark_deleted(self, version_id: str) -> Version:
         version = replace(self.versions[version_id], deleted=True)
@@ -94,6 +119,10 @@ class LookupTable:
     def held_by(self, keeper: str) -> list[str]:
         """Return the versions that have a replica on `keeper`, in the order they came."""
         return list(self._by_keeper.get(keeper, ()))
+
+    def versions_on(self, keeper: str) -> KeysView[str]:
+        """Return the versions that have a replica on `keeper`, as they are at any time: a view."""
+        return self._by_keeper.get(keeper, _NOTHING).keys()
 
     def count_on(self, keeper: str) -> int:
         """Return how many replicas are on `keeper`."""

@@ -84,7 +84,7 @@ MASTER_BUGS = (
         name="repair to its own source",
         wrong="A copy may be ordered to a keeper that has the file already, its source among them.",
         changes=(
-            Edit(f"{_MASTER}.planning:_Plan.target", "keeper.id not in taken and not busy", "not busy"),
+            Edit(f"{_MASTER}.planning:_Plan.target", "keeper not in taken and load", "load"),
             # ... and the keeper, which would refuse it, writes over what it has
             Edit("dfslab.core.keeper.keeper:Keeper._on_copy_ordered", "self._check_absent(event.version.id)", "pass"),
         ),
@@ -95,11 +95,8 @@ MASTER_BUGS = (
         name="repair given up",
         wrong="A copy that came to nothing is never tried again.",
         changes=(
-            Edit(
-                f"{_MASTER}.planning:_by_urgency",
-                "if short.not_before <= now and",
-                "if not short.failed_sources and not short.failed_targets and",
-            ),
+            Edit(f"{_MASTER}.copies:_give_up", "now + short.retry_s)", "float('inf'))"),
+            Edit(f"{_MASTER}.repair:run_scan", "state.end_all_pauses(now)", "pass"),
         ),
         breaks=frozenset({Guarantee.SURVIVES}),
         begin=10,

@@ -39,6 +39,10 @@ def start(state: MasterState, action: PlannedAction, now: float, out: Effects, c
     source.copies_out += 1
     target.copies_in += 1
     target.incoming_bytes += version.size
+    if target.copies_in >= state.options.copies_per_keeper:
+        state.full[target.id] = None
+    state.load_changed(target.id)
+    state.backlog.changed(version.id)
     out.add(
         CopyReplica(
             copy_id,
@@ -65,6 +69,9 @@ def _end_copy(state: MasterState, copy_id: str) -> Copy:
     target = state.keepers[copy.target]
     target.copies_in -= 1
     target.incoming_bytes -= copy.size
+    state.full.pop(target.id, None)
+    state.load_changed(target.id)
+    state.backlog.changed(copy.version)
     state.replan = True
     return copy
 
@@ -102,8 +109,7 @@ def _give_up(
     )
     short = state.short.get(copy.version)
     if short is not None:
-        short.not_before = now + short.retry_s
-        state.retry_at = min(state.retry_at, short.not_before)
+        state.pause(copy.version, now + short.retry_s)
         short.retry_s = min(2 * short.retry_s, state.options.replication_interval_s)
         if source_at_fault is not None:
             blamed = short.failed_sources if source_at_fault else short.failed_targets
@@ -120,6 +126,9 @@ def on_copy_failed(state: MasterState, event: CopyFailed, now: float, out: Effec
 
 def abandon_for_keeper(state: MasterState, keeper_id: str, now: float, out: Effects, *, reason: str) -> None:
     """Give up the copies from and to a keeper that died or started again; they need no pause."""
+    keeper = state.keepers[keeper_id]
+    if not keeper.copies_in and not keeper.copies_out:
+        return
     for copy in [copy for copy in state.copies.values() if keeper_id in (copy.source, copy.target)]:
         _give_up(state, copy, now, out, reason)
         if copy.version in state.short:

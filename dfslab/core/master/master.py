@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -152,7 +153,7 @@ class Master:
     def _load_keepers(self, image: CatalogImage, now: float, out: Effects, cause: str) -> None:
         state = self._state
         for record in image.keepers:
-            state.keepers[record.keeper] = registration.restored_keeper(record)
+            state.add_keeper(registration.restored_keeper(record))
             out.note(Kind.KEEPER_UNSEEN, peer=record.keeper, cause=cause, incarnation=record.incarnation)
             if record.decommissioned:
                 out.note(Kind.KEEPER_DECOMMISSIONED, peer=record.keeper, cause=cause)
@@ -170,7 +171,7 @@ class Master:
         for record in image.replicas:
             version = table.versions[record.version]
             row_state = ReplicaState.DROPPING if version.deleted else ReplicaState.VALID
-            table.put_replica(version.id, Replica(record.keeper, record.path, row_state))
+            self._state.put_replica(version.id, Replica(record.keeper, record.path, row_state))
             if version.deleted:
                 self._state.unconfirmed_drops[version.id, record.keeper] = cause
             row_id = out.note(
@@ -227,8 +228,8 @@ class Master:
 
     def files(self, prefix: str = "", after: str = "", limit: int = 1000) -> list[FileInfo]:
         """Return up to `limit` files whose names start with `prefix` and sort behind `after`, by name."""
-        names = sorted(name for name in self._state.table.names if name.startswith(prefix) and name > after)
-        return [self.stat(name) for name in names[:limit]]
+        names = self._state.table.names_after(after, prefix)
+        return [self.stat(name) for name in itertools.islice(names, limit)]
 
     def rows_of(self, name: str) -> list[tuple[Version, Replica, bool]]:
         """Return a file's rows of the lookup table: version, replica, and whether its keeper is alive."""
@@ -238,7 +239,7 @@ class Master:
 
     def rows(self) -> list[tuple[Version, Replica, bool]]:
         """Return the whole lookup table, by name."""
-        return [row for name in sorted(self._state.table.names) for row in self.rows_of(name)]
+        return [row for name in self._state.table.names_after("") for row in self.rows_of(name)]
 
     def held_by(self, keeper_id: str) -> tuple[int, int]:
         """Return how many replicas a keeper holds, and their bytes."""
@@ -285,14 +286,30 @@ class Master:
         for keeper_id, version_id in state.orphans:
             assert state.table.replica(version_id, keeper_id) is None, (keeper_id, version_id)
         assert all(state.uploads[upload_id].waiters for upload_id in state.waiting), state.waiting
+        waiting = [state.uploads[upload_id] for upload_id in state.waiting]
+        assert state.awaited == {upload.committed: upload.id for upload in waiting if upload.committed}, state.awaited
+        state.backlog.validate(state)
         open_uploads = [upload.id for upload in state.uploads.values() if not upload.committed]
         assert sorted(state.open_uploads) == sorted(open_uploads)
+        assert list(state.table.names_after("")) == sorted(state.table.names)
 
     def _validate_copies(self) -> None:
-        copies = self._state.copies.values()
+        copies, limit = self._state.copies.values(), self._state.options.copies_per_keeper
         for keeper in self._state.keepers.values():
             into = [copy for copy in copies if copy.target == keeper.id]
             assert keeper.copies_in == len(into), keeper
             assert keeper.incoming_bytes == sum(copy.size for copy in into), keeper
             assert keeper.copies_out == sum(1 for copy in copies if copy.source == keeper.id), keeper
             assert not into or keeper.liveness is not Liveness.DEAD, keeper
+            assert (keeper in self._state.alive()) == (keeper.liveness is Liveness.ALIVE), keeper
+            assert (keeper in self._state.serving()) == keeper.serves, keeper
+            assert (keeper.id in self._state.full) == (keeper.copies_in >= limit), keeper
+        self._validate_loads()
+
+    def _validate_loads(self) -> None:
+        state = self._state
+        loads = list(state.loads().items())
+        for keeper_id in state.keepers:
+            state.load_changed(keeper_id)
+        assert loads == list(state.loads().items()), loads
+        assert [keeper_id for keeper_id, _ in loads] == [keeper.id for keeper in state.alive()], loads

@@ -27,6 +27,7 @@ def on_rename(state: MasterState, event: Rename, now: float, out: Effects) -> No
     if event.new in state.table.names:
         raise FileAlreadyExists(name=event.new)
     version = state.table.rename(event.old, event.new)
+    state.backlog.changed(version.id)
     out.record(PutVersion(version))
     out.note(Kind.FILE_RENAMED, version=version, old=event.old)
     out.reply(event.request, state.file_info(version))

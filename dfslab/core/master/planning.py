@@ -7,31 +7,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from dfslab.core.errors import PolicyFailed
 from dfslab.core.lookup import Replica, ReplicaState
+from dfslab.core.master.backlog import Backlog
 from dfslab.core.master.instructions import PlannedAction
-from dfslab.core.master.state import Keeper, MasterState, Short
+from dfslab.core.master.state import Keeper, MasterState
 from dfslab.core.model import Version
 from dfslab.core.policies import consult
 from dfslab.core.policies.placement import KeeperLoad
-from dfslab.core.policies.repair_order import Shortage
 
-
-def load_of(state: MasterState, keeper: Keeper) -> KeeperLoad:
-    """Return what placement gets to know of a keeper."""
-    return KeeperLoad(
-        keeper.id,
-        state.table.stored_bytes(keeper.id) + keeper.incoming_bytes,
-        keeper.free_bytes - keeper.incoming_bytes,
-        state.table.count_on(keeper.id) + keeper.copies_in,
-    )
+_KEEPER = attrgetter("keeper")
 
 
 def place(state: MasterState, loads: Sequence[KeeperLoad], size: int) -> Keeper:
     """Return the candidate that the placement policy chooses; raise PolicyFailed if it is none of them."""
     chosen = consult("placement", lambda: state.policies.placement.choose(loads, size, state.rng))
-    if chosen not in [load.keeper for load in loads]:
+    if chosen not in map(_KEEPER, loads):
         raise PolicyFailed(policy="placement", reason=f"it chose {chosen!r}, which is not a candidate")
     return state.keepers[chosen]
 
@@ -40,83 +33,95 @@ class _Plan:
     """Copies proposed so far in one go, so that the next proposal counts them in."""
 
     def __init__(self, state: MasterState) -> None:
-        self.state = state
+        self.state, self.limit = state, state.options.copies_per_keeper
         self.copies_in: Counter[str] = Counter()
         self.copies_out: Counter[str] = Counter()
-        self.bytes_in: Counter[str] = Counter()
+        self.loads = dict(state.loads())  # of the keepers that can take a copy
+        for keeper_id in state.full:
+            self.loads.pop(keeper_id, None)
 
     def has_room(self) -> bool:
-        limit = self.state.options.copies_per_keeper
-        return any(keeper.copies_in + self.copies_in[keeper.id] < limit for keeper in self.state.alive())
+        return bool(self.loads)
 
     def source(self, version: Version, avoid: Collection[str]) -> Keeper | None:
-        limit = self.state.options.copies_per_keeper
         able = [
             keeper
             for keeper in self.state.serving_holders(version.id)
-            if keeper.copies_out + self.copies_out[keeper.id] < limit
+            if keeper.copies_out + self.copies_out[keeper.id] < self.limit
         ]
         able = [keeper for keeper in able if keeper.id not in avoid] or able
         return min(able, key=lambda keeper: keeper.copies_out + self.copies_out[keeper.id], default=None)
 
     def target(self, version: Version, taken: Collection[str], avoid: Collection[str]) -> Keeper | None:
         """Return where placement wants the next copy: where none has failed yet, as long as there is such a keeper."""
-        state, limit = self.state, self.state.options.copies_per_keeper
-        loads = []
-        for keeper in state.alive():
-            load = load_of(state, keeper)
-            free = load.free_bytes - self.bytes_in[keeper.id]
-            busy = keeper.copies_in + self.copies_in[keeper.id] >= limit
-            if keeper.id not in taken and not busy and free >= version.size:
-                stored = load.stored_bytes + self.bytes_in[keeper.id]
-                loads.append(KeeperLoad(keeper.id, stored, free, load.replicas + self.copies_in[keeper.id]))
-        loads = [load for load in loads if load.keeper not in avoid] or loads
-        return place(state, loads, version.size) if loads else None
+        size = version.size
+        loads = [load for keeper, load in self.loads.items() if keeper not in taken and load.free_bytes >= size]
+        if avoid:
+            loads = [load for load in loads if load.keeper not in avoid] or loads
+        return place(self.state, loads, size) if loads else None
+
+    def is_beyond_help(self, version: Version) -> bool:
+        """Return True when no file on the same keepers can be copied, were it ever so small."""
+        taken = _taken(self.state, version.id)
+        return self.source(version, ()) is None or all(keeper in taken for keeper in self.loads)
 
     def add(self, source: Keeper, target: Keeper, size: int) -> None:
         self.copies_out[source.id] += 1
         self.copies_in[target.id] += 1
-        self.bytes_in[target.id] += size
+        if target.copies_in + self.copies_in[target.id] >= self.limit:
+            del self.loads[target.id]
+        else:
+            load = self.loads[target.id]
+            self.loads[target.id] = KeeperLoad(
+                target.id, load.stored_bytes + size, load.free_bytes - size, load.replicas + 1
+            )
 
 
-def propose(state: MasterState, now: float, goals: Mapping[str, int] | None = None) -> list[PlannedAction]:
+def propose(
+    state: MasterState, now: float, backlog: Backlog, goals: Mapping[str, int] | None = None
+) -> list[PlannedAction]:
     """Return the copies to start now, most urgent first; none in safe mode.
 
-    With `goals`, only those versions are looked at, each with its own number of copies to reach.
+    Only what is in the `backlog` is looked at; with `goals`, each version has its own number of copies to reach.
     """
     if state.safe_until is not None:
         return []
+    backlog.update(state, now, goals)
+    queue = backlog.from_sources(_sources(state)) if backlog else None
+    if not queue:
+        return []
     plan, actions = _Plan(state), list[PlannedAction]()
-    for version_id in _by_urgency(state, now, goals):
-        if not plan.has_room():
-            break
+    while queue and plan.has_room():
+        version_id = queue.first()
+        version = state.table.versions[version_id]
         goal = state.options.replicas if goals is None else goals[version_id]
-        actions.extend(_copies_for(state, plan, state.table.versions[version_id], goal))
+        copies = list(_copies_for(state, plan, version, goal))
+        actions += copies
+        if copies or not plan.is_beyond_help(version):
+            queue.go_on()
+        else:
+            queue.leave_group()
     return actions
 
 
-def _by_urgency(state: MasterState, now: float, goals: Mapping[str, int] | None) -> list[str]:
-    shortages = [
-        _shortage(state, version_id, short)
-        for version_id, short in state.short.items()
-        if short.not_before <= now and (goals is None or version_id in goals)
-    ]
-    consult("repair_order", lambda: shortages.sort(key=state.policies.repair_order.key))
-    return [shortage.version for shortage in shortages]
+def _sources(state: MasterState) -> dict[str, None]:
+    """Return the keepers from which another copy can be made."""
+    limit = state.options.copies_per_keeper
+    return {keeper.id: None for keeper in state.serving() if keeper.copies_out < limit}
 
 
-def _shortage(state: MasterState, version_id: str, short: Short) -> Shortage:
-    version = state.table.versions[version_id]
-    live = state.live_copies(version_id)
-    return Shortage(version_id, version.name, version.size, live, state.options.replicas, short.since)
+def _taken(state: MasterState, version_id: str) -> dict[str, None]:
+    """Return the keepers that have a replica of a version, or are getting one."""
+    taken = dict.fromkeys(state.table.replicas(version_id))
+    taken.update((state.copies[copy_id].target, None) for copy_id in state.copying.get(version_id, ()))
+    return taken
 
 
 def _copies_for(state: MasterState, plan: _Plan, version: Version, goal: int) -> Iterator[PlannedAction]:
     live = state.live_copies(version.id)
-    under_way = [state.copies[copy_id] for copy_id in state.copying.get(version.id, ())]
-    taken = dict.fromkeys(state.table.replicas(version.id))
-    taken.update((copy.target, None) for copy in under_way)
-    for _ in range(goal - live - len(under_way)):
+    under_way = len(state.copying.get(version.id, ()))
+    taken = _taken(state, version.id)
+    for _ in range(goal - live - under_way):
         short = state.short[version.id]
         source = plan.source(version, short.failed_sources)
         target = plan.target(version, taken, short.failed_targets) if source else None

@@ -109,7 +109,7 @@ def _take_keeper(state: MasterState, keeper: Keeper, now: float, out: Effects, c
     if keeper.liveness is Liveness.DECOMMISSIONED:  # that it was let go did not become durable
         keeper = replace(keeper, liveness=Liveness.DRAINING)
     taken = replace(keeper, copies_in=0, copies_out=0, incoming_bytes=0)
-    state.keepers[keeper.id] = taken
+    state.add_keeper(taken)
     if taken.serves:
         registration.note_heard_before(state, taken, out)
     elif taken.liveness is Liveness.DEAD:
@@ -126,3 +126,5 @@ def _take_upload(state: MasterState, upload: Upload) -> None:
         state.upload_of.update(dict.fromkeys(upload.attempts, upload.id))
     if upload.waiters:
         state.waiting[upload.id] = None
+        if upload.committed:
+            state.awaited[upload.committed] = upload.id

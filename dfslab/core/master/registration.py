@@ -15,7 +15,7 @@ from dfslab.core.errors import (
     WrongCluster,
     WrongState,
 )
-from dfslab.core.liveness import Liveness, Sign, next_liveness
+from dfslab.core.liveness import Liveness, Sign
 from dfslab.core.lookup import Replica, ReplicaState
 from dfslab.core.master import copies, limits, repair, replicas
 from dfslab.core.master.events import Decommission, Heartbeat, Register
@@ -34,7 +34,10 @@ def on_register(state: MasterState, event: Register, now: float, out: Effects) -
     """Give the keeper a new incarnation, then believe exactly what its report shows."""
     limits.check_report(event)
     _check_claims(state, event)
-    keeper = state.keepers.setdefault(event.keeper, Keeper(event.keeper, Liveness.UNSEEN))
+    keeper = state.keepers.get(event.keeper)
+    if keeper is None:
+        keeper = Keeper(event.keeper, Liveness.UNSEEN)
+        state.add_keeper(keeper)
     if keeper.liveness is Liveness.DECOMMISSIONED:
         advice = "add_keeper() makes a new one under a new name"
         raise WrongState(node=keeper.id, state="decommissioned", advice=advice)
@@ -47,11 +50,12 @@ def on_register(state: MasterState, event: Register, now: float, out: Effects) -
     _supersede(keeper, event.boot)
     state.turned_away = {key: None for key in state.turned_away if key[0] != keeper.id}
     keeper.sequence = event.sequence
-    keeper.liveness = next_liveness(keeper.liveness, Sign.REGISTERED)
+    state.learn(keeper, Sign.REGISTERED)
     was_known = keeper.incarnation > 0
     keeper.incarnation = max(keeper.incarnation, event.incarnation) + 1
     keeper.address, keeper.data_address = event.address, event.data_address
     keeper.directory, keeper.free_bytes = event.directory, event.free_bytes
+    state.load_changed(keeper.id)
     _heard(state, keeper, now, out)
     out.record(PutKeeper(keeper.id, keeper.incarnation))
     cause = _note_registered(keeper, out)
@@ -161,7 +165,7 @@ def _believe_replica(
     known = state.table.replica(version.id, keeper.id)
     if version.deleted:
         if known is None:
-            state.table.put_replica(version.id, Replica(keeper.id, stored.path, ReplicaState.DROPPING))
+            state.put_replica(version.id, Replica(keeper.id, stored.path, ReplicaState.DROPPING))
             out.record(PutReplica(version.id, keeper.id, stored.path))
         replicas.order_drop(state, version, keeper.id, out, cause, reason="deleted")
     elif stored.size != version.size or stored.digest != digest(version.checksums):
@@ -181,8 +185,10 @@ def on_heartbeat(state: MasterState, event: Heartbeat, now: float, out: Effects)
     keeper = state.keepers.get(event.keeper)
     if keeper is None or not keeper.serves or keeper.incarnation != event.incarnation:
         raise StaleIncarnation(keeper=event.keeper, incarnation=event.incarnation)
-    keeper.liveness = next_liveness(keeper.liveness, Sign.HEARTBEAT)
-    keeper.free_bytes = event.free_bytes
+    state.learn(keeper, Sign.HEARTBEAT)
+    if keeper.free_bytes != event.free_bytes:
+        keeper.free_bytes = event.free_bytes
+        state.load_changed(keeper.id)
     _heard(state, keeper, now, out)
     out.note(Kind.HEARTBEAT, peer=keeper.id, incarnation=event.incarnation, free_bytes=event.free_bytes)
     out.reply(event.request, state.signing.clock(now))
@@ -191,7 +197,7 @@ def on_heartbeat(state: MasterState, event: Heartbeat, now: float, out: Effects)
 def declare_the_dead(state: MasterState, now: float, out: Effects) -> None:
     """Bury the keepers that the failure detector has given up; a detector that fails buries nobody."""
     detector = state.policies.failure_detector
-    serving = [keeper for keeper in state.keepers.values() if keeper.serves]
+    serving = state.serving()
     try:
         overdue = consult("failure_detector", lambda: [one for one in serving if detector.is_overdue(one.id, now)])
     except PolicyFailed as error:
@@ -202,7 +208,7 @@ def declare_the_dead(state: MasterState, now: float, out: Effects) -> None:
 
 
 def _bury(state: MasterState, keeper: Keeper, now: float, out: Effects, cause: str = "") -> None:
-    keeper.liveness = next_liveness(keeper.liveness, Sign.OVERDUE)
+    state.learn(keeper, Sign.OVERDUE)
     _forget_in_detector(state, keeper.id, out)
     cause = out.note(Kind.KEEPER_DEAD, peer=keeper.id, cause=cause, incarnation=keeper.incarnation)
     copies.abandon_for_keeper(state, keeper.id, now, out, reason=f"{keeper.id} died")
@@ -219,7 +225,7 @@ def on_decommission(state: MasterState, event: Decommission, now: float, out: Ef
     others = sum(1 for other in state.alive() if other.id != keeper.id)
     if others < state.options.replicas:
         raise NotEnoughKeepers(wanted=state.options.replicas, live=others)
-    keeper.liveness = next_liveness(keeper.liveness, Sign.LEAVING)
+    state.learn(keeper, Sign.LEAVING)
     cause = out.note(Kind.KEEPER_DRAINING, peer=keeper.id)
     for version_id in state.table.held_by(keeper.id):
         repair.reassess(state, version_id, now, cause)
@@ -230,7 +236,7 @@ def release_the_drained(state: MasterState, now: float, out: Effects) -> None:
     """Let go of every draining keeper whose files are all at their goal without it."""
     for keeper in state.keepers.values():
         if keeper.liveness is Liveness.DRAINING and _is_drained(state, keeper):
-            keeper.liveness = next_liveness(keeper.liveness, Sign.DRAINED)
+            state.learn(keeper, Sign.DRAINED)
             _forget_in_detector(state, keeper.id, out)
             out.record(PutKeeper(keeper.id, keeper.incarnation, decommissioned=True))
             cause = out.note(Kind.KEEPER_DECOMMISSIONED, peer=keeper.id)
@@ -242,8 +248,7 @@ def release_the_drained(state: MasterState, now: float, out: Effects) -> None:
 def _is_drained(state: MasterState, keeper: Keeper) -> bool:
     if keeper.copies_in or keeper.copies_out:
         return False
-    held = (state.table.versions[version_id] for version_id in state.table.held_by(keeper.id))
-    return all(version.deleted or state.live_copies(version.id) >= state.options.replicas for version in held)
+    return state.short.keys().isdisjoint(state.table.versions_on(keeper.id))
 
 
 def leave_safe_mode(state: MasterState, now: float, out: Effects) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dfslab.core.errors import PolicyFailed
 from dfslab.core.lookup import ReplicaState
 from dfslab.core.master import copies, replicas
+from dfslab.core.master.backlog import Backlog
 from dfslab.core.master.events import BadReplica, ReplicaDropped, Scan
 from dfslab.core.master.instructions import PlannedAction
 from dfslab.core.master.planning import corrupt_to_drop, propose, propose_drops
@@ -21,6 +22,7 @@ from dfslab.core.trace import Kind
 
 def reassess(state: MasterState, version_id: str, now: float, cause: str = "") -> None:
     """Bring the indexes of short and surplus versions up to date for one version; `cause` is what changed it."""
+    state.backlog.changed(version_id)
     version = state.table.versions.get(version_id)
     if version is None or version.deleted:
         state.short.pop(version_id, None)
@@ -28,7 +30,10 @@ def reassess(state: MasterState, version_id: str, now: float, cause: str = "") -
         return
     live, goal = state.live_copies(version_id), state.options.replicas
     if live < goal:
-        short = state.short.setdefault(version_id, Short(now, now, state.options.copy_retry_s))
+        short = state.short.get(version_id)
+        if short is None:
+            short = Short(next(state.short_numbers), now, now, state.options.copy_retry_s)
+            state.short[version_id] = short
         short.cause = cause or short.cause
         state.replan = True
     else:
@@ -44,7 +49,7 @@ def _propose(
 ) -> list[PlannedAction]:
     """Return the copies to start; when a policy fails, none, and they are proposed again at the pace of the scan."""
     try:
-        return propose(state, now, goals)
+        return propose(state, now, state.backlog) if goals is None else propose(state, now, Backlog(goals), goals)
     except PolicyFailed as error:
         state.policy_failed(error, out)
         state.retry_at = min(state.retry_at, now + state.options.replication_interval_s)
@@ -56,9 +61,8 @@ def run_scan(state: MasterState, now: float, out: Effects, *, asked: bool = Fals
 
     A policy that fails is named to whoever `asked`, else in the trace.
     """
-    for short in state.short.values():
-        short.not_before = min(short.not_before, now)
-    planned = propose(state, now) if asked else _propose(state, now, out)
+    state.end_all_pauses(now)
+    planned = propose(state, now, state.backlog) if asked else _propose(state, now, out)
     drops, again = propose_drops(state, now), list(state.unconfirmed_drops)
     cause = out.note(
         Kind.SCAN, short=len(state.short), surplus=len(state.surplus), copies=len(planned), drops=len(drops)
@@ -107,7 +111,9 @@ def on_scan(state: MasterState, event: Scan, now: float, out: Effects) -> None:
     """Scan because somebody asked."""
     if event.dry_run:
         rng_state = state.rng.getstate()
-        planned = propose(state, math.inf) + propose_drops(state, now)  # a scan waits out no failed copy's pause
+        everything = Backlog(state.short)
+        planned = propose(state, math.inf, everything)  # a scan waits out no failed copy's pause
+        planned += propose_drops(state, now)
         state.rng.setstate(rng_state)
     else:
         planned = run_scan(state, now, out, asked=True)
@@ -117,8 +123,7 @@ def on_scan(state: MasterState, event: Scan, now: float, out: Effects) -> None:
 def after_event(state: MasterState, now: float, out: Effects) -> None:
     """Start what eager repair, or an upload that waits for its copies, wants at once."""
     if now >= state.retry_at:
-        later = (short.not_before for short in state.short.values() if short.not_before > now)
-        state.retry_at = min(later, default=math.inf)
+        state.end_pauses(now)
         state.replan = True
     if not state.replan or state.safe_until is not None or state.read_only is not None:
         return
@@ -141,8 +146,7 @@ def _drop_replaced_corrupt(state: MasterState, out: Effects) -> None:
 
 
 def _awaited(state: MasterState) -> dict[str, int]:
-    uploads = [state.uploads[upload_id] for upload_id in state.waiting]
-    return {upload.committed: upload.ack_replicas for upload in uploads if upload.committed}
+    return {version_id: state.uploads[upload_id].ack_replicas for version_id, upload_id in state.awaited.items()}
 
 
 def on_replica_dropped(state: MasterState, event: ReplicaDropped, now: float, out: Effects) -> None:

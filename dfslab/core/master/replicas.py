@@ -18,7 +18,7 @@ from dfslab.core.trace import Kind
 
 def put(state: MasterState, version: Version, keeper_id: str, path: str, out: Effects, cause: str) -> str:
     """Add a valid replica to the table (step 5); return the id of its line in the trace."""
-    state.table.put_replica(version.id, Replica(keeper_id, path))
+    state.put_replica(version.id, Replica(keeper_id, path))
     out.record(PutReplica(version.id, keeper_id, path))
     state.unconfirmed_drops.pop((version.id, keeper_id), None)
     state.orphans.pop((keeper_id, version.id), None)
@@ -35,7 +35,7 @@ def put_back(state: MasterState, version: Version, row: Replica, path: str, out:
 def forget(state: MasterState, version_id: str, keeper_id: str, out: Effects, cause: str) -> None:
     """Remove a replica from the table, and a deleted version with its last one."""
     version = state.table.versions[version_id]
-    state.table.forget_replica(version_id, keeper_id)
+    state.forget_replica(version_id, keeper_id)
     state.unconfirmed_drops.pop((version_id, keeper_id), None)
     out.record(ForgetReplica(version_id, keeper_id))
     out.note(Kind.REPLICA_FORGOTTEN, version=version, peer=keeper_id, cause=cause)
@@ -67,7 +67,7 @@ def note_corrupt(state: MasterState, version: Version, keeper_id: str, out: Effe
 
 def remember_bad(state: MasterState, version: Version, row: Replica, out: Effects) -> None:
     """Mark a replica that is to be dropped as bad: it may not count again if the drop is taken back."""
-    state.table.put_replica(version.id, replace(row, bad=True))
+    state.put_replica(version.id, replace(row, bad=True))
     out.record(PutReplica(version.id, row.keeper, row.path, corrupt=True))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import math
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from dfslab.core.errors import DfsError, PolicyFailed, UnknownKeeper
-from dfslab.core.liveness import SERVING, Liveness
-from dfslab.core.lookup import LookupTable, ReplicaState
+from dfslab.core.liveness import SERVING, Liveness, Sign, next_liveness
+from dfslab.core.lookup import LookupTable, Replica, ReplicaState
+from dfslab.core.master.backlog import Backlog
 from dfslab.core.master.instructions import (
     AppendCatalog,
     CatalogRecord,
@@ -23,6 +26,7 @@ from dfslab.core.model import Address, FileInfo, Version
 from dfslab.core.nodes import MASTER
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
+from dfslab.core.policies.placement import KeeperLoad
 from dfslab.core.trace import Kind, Tracer
 
 NOWHERE = Address("", 0)
@@ -97,8 +101,9 @@ class Copy:
 
 @dataclass
 class Short:
-    """A version with too few live copies."""
+    """A version with too few live copies; `number` counts them, so that the first of two comes first."""
 
+    number: int
     since: float
     not_before: float
     retry_s: float
@@ -182,9 +187,12 @@ class MasterState:
         self.open_uploads: dict[str, None] = {}  # those that are not committed
         self.upload_of: dict[str, str] = {}
         self.waiting: dict[str, None] = {}
+        self.awaited: dict[str, str] = {}  # of these, the committed ones by their version
         self.copies: dict[str, Copy] = {}
         self.copying: dict[str, dict[str, None]] = {}
         self.short: dict[str, Short] = {}
+        self.backlog = Backlog()
+        self.pauses: list[tuple[float, str]] = []  # a heap: when a version may be copied again after a failure
         self.surplus: dict[str, float] = {}
         self.corrupt: dict[str, None] = {}
         self.unconfirmed_drops: dict[tuple[str, str], str] = {}  # the line of the trace that ordered it
@@ -196,6 +204,12 @@ class MasterState:
         self.retry_at = math.inf
         self.version_numbers = itertools.count(1)
         self.copy_numbers = itertools.count(1)
+        self.short_numbers = itertools.count(1)
+        self.full: dict[str, None] = {}  # keepers that take no further copy at the moment
+        self._alive: list[Keeper] | None = None
+        self._serving: list[Keeper] | None = None
+        self._loads: dict[str, KeeperLoad] | None = None
+        self._other_loads: dict[str, None] = {}  # keepers whose load has changed
 
     def keeper(self, keeper_id: str) -> Keeper:
         """Return a keeper, or raise UnknownKeeper."""
@@ -204,14 +218,69 @@ class MasterState:
         except KeyError:
             raise UnknownKeeper(keeper=keeper_id, known=list(self.keepers)) from None
 
-    def alive(self) -> list[Keeper]:
+    def add_keeper(self, keeper: Keeper) -> None:
+        """Take in a keeper, in the place of what was known under its name."""
+        self.keepers[keeper.id] = keeper
+        self._forget_who_lives()
+
+    def learn(self, keeper: Keeper, sign: Sign) -> None:
+        """Bring a keeper's liveness up to date."""
+        liveness = next_liveness(keeper.liveness, sign)
+        if liveness is not keeper.liveness:
+            keeper.liveness = liveness
+            self._forget_who_lives()
+
+    def _forget_who_lives(self) -> None:
+        self._alive = self._serving = self._loads = None
+
+    def alive(self) -> Sequence[Keeper]:
         """Return the keepers that may get new replicas, in the order they first came."""
-        return [keeper for keeper in self.keepers.values() if keeper.liveness is Liveness.ALIVE]
+        if self._alive is None:
+            self._alive = [keeper for keeper in self.keepers.values() if keeper.liveness is Liveness.ALIVE]
+        return self._alive
+
+    def serving(self) -> Sequence[Keeper]:
+        """Return the keepers that answer readers, in the order they first came."""
+        if self._serving is None:
+            self._serving = [keeper for keeper in self.keepers.values() if keeper.serves]
+        return self._serving
 
     def is_alive(self, keeper_id: str) -> bool:
         """Return True when a replica there counts as a copy."""
         keeper = self.keepers.get(keeper_id)
         return keeper is not None and keeper.liveness is Liveness.ALIVE
+
+    def put_replica(self, version_id: str, replica: Replica) -> None:
+        """Add a replica to the table, or replace what was known of it."""
+        self.table.put_replica(version_id, replica)
+        self.load_changed(replica.keeper)
+
+    def forget_replica(self, version_id: str, keeper_id: str) -> None:
+        """Remove a replica from the table."""
+        self.table.forget_replica(version_id, keeper_id)
+        self.load_changed(keeper_id)
+
+    def load_changed(self, keeper_id: str) -> None:
+        """Have a keeper's load made anew: its replicas, the copies on their way to it or its room have changed."""
+        self._other_loads[keeper_id] = None
+
+    def loads(self) -> Mapping[str, KeeperLoad]:
+        """Return what placement gets to know of the keepers that are alive, in the order they first came."""
+        if self._loads is None:
+            self._loads = {keeper.id: self._load_of(keeper) for keeper in self.alive()}
+        for keeper_id in self._other_loads:
+            if keeper_id in self._loads:
+                self._loads[keeper_id] = self._load_of(self.keepers[keeper_id])
+        self._other_loads.clear()
+        return self._loads
+
+    def _load_of(self, keeper: Keeper) -> KeeperLoad:
+        return KeeperLoad(
+            keeper.id,
+            self.table.stored_bytes(keeper.id) + keeper.incoming_bytes,
+            keeper.free_bytes - keeper.incoming_bytes,
+            self.table.count_on(keeper.id) + keeper.copies_in,
+        )
 
     def live_copies(self, version_id: str) -> int:
         """Return how many valid replicas are on keepers that count."""
@@ -228,6 +297,31 @@ class MasterState:
         """Return what `stat` says of a version."""
         holders = tuple(keeper.id for keeper in self.serving_holders(version.id))
         return FileInfo(version.name, version.id, version.size, holders, version.created_at)
+
+    def pause(self, version_id: str, until: float) -> None:
+        """Let a version rest before its next copy."""
+        self.short[version_id].not_before = until
+        self.retry_at = min(self.retry_at, until)
+        heapq.heappush(self.pauses, (until, version_id))
+
+    def end_pauses(self, now: float) -> None:
+        """Have the backlog look at the versions that have rested, and find out when the next one will have."""
+        while self.pauses and (self.pauses[0][0] <= now or self._is_over(*self.pauses[0])):
+            self.backlog.changed(heapq.heappop(self.pauses)[1])
+        self.retry_at = self.pauses[0][0] if self.pauses else math.inf
+
+    def end_all_pauses(self, now: float) -> None:
+        """Let every version be copied again."""
+        for until, version_id in self.pauses:
+            if until > now and not self._is_over(until, version_id):
+                self.short[version_id].not_before = now
+            self.backlog.changed(version_id)
+        self.pauses.clear()
+
+    def _is_over(self, until: float, version_id: str) -> bool:
+        """Return True for a pause that was ended before its time."""
+        short = self.short.get(version_id)
+        return short is None or short.not_before != until
 
     def policy_failed(self, error: PolicyFailed, out: Effects) -> None:
         """Put a policy's failure into the trace, once: it may come at every tick."""

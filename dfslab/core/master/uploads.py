@@ -22,7 +22,7 @@ from dfslab.core.master.instructions import (
     Slot,
     UploadState,
 )
-from dfslab.core.master.planning import load_of, place
+from dfslab.core.master.planning import place
 from dfslab.core.master.state import Effects, Keeper, MasterState, Upload, Waiter
 from dfslab.core.model import FileInfo, Version
 from dfslab.core.names import check_name
@@ -90,9 +90,9 @@ def _info_of(state: MasterState, upload: Upload) -> FileInfo:
 
 def _choose_keeper(state: MasterState, event: BeginUpload) -> Keeper:
     alive = state.alive()
-    loads = [
-        load_of(state, keeper) for keeper in alive if keeper.id not in event.exclude and keeper.free_bytes >= event.size
-    ]
+    loads = [load for load in state.loads().values() if state.keepers[load.keeper].free_bytes >= event.size]
+    if event.exclude:
+        loads = [load for load in loads if load.keeper not in event.exclude]
     if state.safe_until is not None and (len(alive) < event.ack_replicas or not loads):
         raise MasterStarting  # those who have not reported yet may take it
     if not alive:
@@ -150,6 +150,8 @@ def _commit(state: MasterState, event: ReplicaStored, now: float, out: Effects) 
     version = Version(event.version, upload.name, event.size, event.block_size, event.checksums, event.unix_s)
     previous = state.table.commit(version)
     upload.committed = version.id
+    if upload.id in state.waiting:
+        state.awaited[version.id] = upload.id
     state.open_uploads.pop(upload.id, None)
     for attempt in upload.attempts:
         del state.upload_of[attempt]
@@ -191,16 +193,17 @@ def on_await_upload(state: MasterState, event: AwaitUpload, now: float, out: Eff
         return
     upload.waiters.append(Waiter(event.request, now + event.hold_s))
     state.waiting[upload.id] = None
+    if upload.committed:
+        state.awaited[upload.committed] = upload.id
     state.replan = True
     _settle_upload(state, upload, out)
     _release_waiters(state, upload, now, out)
 
 
 def settle(state: MasterState, version_id: str, out: Effects) -> None:
-    """Acknowledge the uploads of this version that have their copies."""
-    for upload_id in list(state.waiting):
-        if state.uploads[upload_id].committed == version_id:
-            _settle_upload(state, state.uploads[upload_id], out)
+    """Acknowledge the upload of this version if it has its copies."""
+    if version_id in state.awaited:
+        _settle_upload(state, state.uploads[state.awaited[version_id]], out)
 
 
 def _settle_upload(state: MasterState, upload: Upload, out: Effects) -> None:
@@ -214,7 +217,7 @@ def _settle_upload(state: MasterState, upload: Upload, out: Effects) -> None:
     for waiter in upload.waiters:
         out.reply(waiter.request, UploadState(True, len(info.holders), info))
     upload.waiters.clear()
-    del state.waiting[upload.id]
+    _nobody_waits(state, upload)
 
 
 def _is_settled(state: MasterState, upload: Upload) -> bool:
@@ -231,7 +234,12 @@ def _release_waiters(state: MasterState, upload: Upload, now: float, out: Effect
         upload.waiters.remove(waiter)
         out.reply(waiter.request, UploadState(known=True, copies=known, acknowledged=None))
     if not upload.waiters:
-        state.waiting.pop(upload.id, None)
+        _nobody_waits(state, upload)
+
+
+def _nobody_waits(state: MasterState, upload: Upload) -> None:
+    state.waiting.pop(upload.id, None)
+    state.awaited.pop(upload.committed, None)
 
 
 def release_waiters(state: MasterState, now: float, out: Effects) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Protocol
 
 
@@ -27,6 +28,9 @@ class KeeperLoad:
     stored_bytes: int
     free_bytes: int
     replicas: int
+
+
+_stored_bytes, _replicas = attrgetter("stored_bytes"), attrgetter("replicas")
 
 
 class Placement(Protocol):
@@ -52,5 +56,7 @@ class Balanced:
 
     def choose(self, candidates: Sequence[KeeperLoad], size: int, rng: random.Random) -> str:
         """Return a candidate with the least bytes stored or promised."""
-        least = min((load.stored_bytes, load.replicas) for load in candidates)
-        return rng.choice([load.keeper for load in candidates if (load.stored_bytes, load.replicas) == least])
+        least = min(map(_stored_bytes, candidates))
+        lightest = [load for load in candidates if load.stored_bytes == least]
+        fewest = min(map(_replicas, lightest))
+        return rng.choice([load.keeper for load in lightest if load.replicas == fewest])

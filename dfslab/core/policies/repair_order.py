@@ -33,7 +33,11 @@ class RepairOrder(Protocol):
     """Gives each shortage a sort key; the smallest is repaired first."""
 
     def key(self, shortage: Shortage) -> tuple[float, ...]:
-        """Return the sort key."""
+        """Return the sort key.
+
+        It is asked once for each change of a shortage (a copy gained or lost, under way or failed; a rename), not at
+        every repair, so it must hang on the shortage alone.
+        """
         ...
 
 
