@@ -67,7 +67,7 @@ def test_files_of_every_awkward_size_come_back_identical(cluster: Cluster, size:
     assert download.path.read_bytes() == data
     assert download.size == size
     assert download.chunks["bytes"].sum() == size
-    assert set(download.chunks.outcome) <= {"ok"} or "duplicate" in set(download.chunks.outcome)
+    assert set(download.chunks.outcome) <= {"ok", "duplicate", "cancelled"}  # a busy machine makes it hedge
 
 
 def test_a_download_takes_chunks_from_every_holder(cluster: Cluster) -> None:

@@ -1,0 +1,114 @@
+"""Turns at moving bytes: few at a time, in order, and nobody waits for one whose peer is frozen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from dfslab.runtime import turns as module
+from dfslab.runtime.turns import STRETCH_BYTES, Turns
+from tests.cli.by_hand import wait_for
+
+LONG_S = 30.0
+
+
+@pytest.fixture(autouse=True)
+def never_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn does not count as idle here, however slow the machine is, unless a test says so."""
+    monkeypatch.setattr(module.Turn, "is_idle", lambda self, now: False)
+
+
+class Crowd:
+    """Threads that want a turn each, and hold it until they are told."""
+
+    def __init__(self, turns: Turns) -> None:
+        self.turns, self.began, self.threads = turns, list[int](), list[threading.Thread]()
+        self.may_end: dict[int, threading.Event] = {}
+
+    def want(self, number: int) -> None:
+        """Start one, and wait until it has its turn or is in the queue."""
+        self.may_end[number] = threading.Event()
+
+        def work() -> None:
+            with self.turns.turn():
+                self.began.append(number)
+                assert self.may_end[number].wait(LONG_S)
+
+        before = self._seen()
+        self.threads.append(threading.Thread(target=work))
+        self.threads[-1].start()
+        wait_for("its place", lambda: self._seen() > before)
+
+    def _seen(self) -> int:
+        return len(self.began) + len(self.turns._waiting)
+
+    def end(self, *numbers: int) -> None:
+        for number in numbers:
+            self.may_end[number].set()
+
+    def has_begun(self, count: int) -> Callable[[], bool]:
+        return lambda: len(self.began) >= count
+
+    def join(self) -> None:
+        for thread in self.threads:
+            thread.join(LONG_S)
+            assert not thread.is_alive()
+
+
+def test_only_so_many_have_a_turn_and_the_others_get_it_in_the_order_they_came() -> None:
+    crowd = Crowd(Turns(at_once=2))
+    for number in range(6):
+        crowd.want(number)
+    assert crowd.began == [0, 1]
+
+    for number in range(6):
+        crowd.end(number)
+        wait_for("the next", crowd.has_begun(min(6, number + 3)))
+
+    crowd.join()
+    assert crowd.began == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_turn_in_which_nothing_moves_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keeper at the other end of it is frozen: the download's other chunks go on."""
+    crowd = Crowd(Turns(at_once=1))
+    crowd.want(0)
+    crowd.want(1)
+    assert crowd.began == [0]
+
+    monkeypatch.setattr(module.Turn, "is_idle", lambda self, now: True)
+    wait_for("the other one", crowd.has_begun(2))
+
+    crowd.end(0, 1)
+    crowd.join()
+
+
+def test_after_a_long_stretch_a_transfer_lets_those_go_first_who_wait() -> None:
+    """A copy of a large file does not keep a reader waiting until it is whole."""
+    crowd = Crowd(Turns(at_once=1))
+    with crowd.turns.turn() as long:
+        crowd.want(0)
+        long.moved(STRETCH_BYTES - 1)
+        assert crowd.began == []
+        crowd.end(0)
+
+        long.moved(1)
+
+        assert crowd.began == [0]
+    crowd.join()
+
+
+def test_a_stretch_that_nobody_waits_for_goes_on() -> None:
+    with Turns(at_once=1).turn() as turn:
+        turn.moved(10 * STRETCH_BYTES)
+
+
+def test_a_transfer_that_fails_gives_its_turn_back() -> None:
+    turns = Turns(at_once=1)
+    with pytest.raises(ConnectionError), turns.turn():
+        raise ConnectionError
+
+    with turns.turn():
+        pass
