@@ -47,11 +47,23 @@ def cells(result: Result) -> tuple[str, ...]:
 
 def text(results: Sequence[Result]) -> str:
     """Return the table for a terminal."""
-    lines = [COLUMNS, *(cells(result) for result in results)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    return _aligned([COLUMNS, *(cells(result) for result in results)], left=(0, 1, 8, 9))
+
+
+def ratios(results: Sequence[Result], recorded: Mapping[str, float]) -> str:
+    """Return the ratios to the limit beside the recorded ones, for a terminal."""
+    lines = [
+        (result.row.name, figure(result.ratio("limit")), figure(recorded.get(result.row.name))) for result in results
+    ]
+    return _aligned([("row", "of limit", "recorded"), *lines], left=(0,))
+
+
+def _aligned(lines: Sequence[tuple[str, ...]], left: tuple[int, ...]) -> str:
+    """Return columns of equal width; the text of some stands to the left."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if column in (0, 1, 8, 9) else cell.rjust(width)
+            cell.ljust(width) if column in left else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines

@@ -29,11 +29,10 @@ def write(results: Iterable[Result], path: Path = PATH) -> None:
     path.write_text(json.dumps({name: round(ratio, 3) for name, ratio in ratios.items()}, indent=2) + "\n", "utf-8")
 
 
-def fallen(results: Sequence[Result], recorded: Mapping[str, float]) -> list[str]:
-    """Return a sentence for each row whose ratio is below half of what is recorded."""
-    sentences = []
-    for result in results:
-        now, then = result.ratio("limit"), recorded.get(result.row.name)
-        if now is not None and then is not None and now < FALLEN * then:
-            sentences.append(f"{result.row.name}: {now:.2f} of the limit, below half of the recorded {then:.2f}")
-    return sentences
+def fallen(results: Sequence[Result], recorded: Mapping[str, float]) -> list[Result]:
+    """Return those whose ratio is below half of what is recorded."""
+    return [
+        result
+        for result in results
+        if (now := result.ratio("limit")) is not None and now < FALLEN * recorded.get(result.row.name, 0.0)
+    ]
