@@ -148,12 +148,21 @@ class DataClient:
         Connections to one keeper that are kept for the next request.
     ca : bytes, optional
         The authority, in PEM, by whose certificates keepers are known; without it no TLS is spoken.
+    copies : bool
+        What it moves are copies between keepers, which go behind what clients move.
     """
 
     def __init__(
-        self, token: str, stall_timeout_s: float, nic: Nic, *, idle_per_address: int = 4, ca: bytes | None = None
+        self,
+        token: str,
+        stall_timeout_s: float,
+        nic: Nic,
+        *,
+        idle_per_address: int = 16,
+        ca: bytes | None = None,
+        copies: bool = False,
     ) -> None:
-        self._tls = None if ca is None else client_context(ca)
+        self._tls, self._copies = None if ca is None else client_context(ca), copies
         self._idle_per_address = idle_per_address
         self._stall_timeout_s, self._nic, self._gate = stall_timeout_s, nic, nic.gate
         self._proofs = ProofKey(token.encode())
@@ -322,7 +331,7 @@ class DataClient:
     def _turn(self, address: Address) -> contextlib.AbstractContextManager[Turn]:
         """Wait for leave to move bytes: both ends are on this machine, maybe with many others, and nothing is slow."""
         if is_local(address) and self._nic.network.is_plain:
-            return _TURNS.turn()
+            return _TURNS.turn(is_copy=self._copies)
         return contextlib.nullcontext(Turn())
 
     def _receive(

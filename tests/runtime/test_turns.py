@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from dfslab.runtime import turns as module
-from dfslab.runtime.turns import STRETCH_BYTES, Turns
+from dfslab.runtime.turns import COPY_STRETCH_BYTES, STRETCH_BYTES, Turns
 from tests.cli.by_hand import wait_for
 
 LONG_S = 30.0
@@ -27,12 +28,12 @@ class Crowd:
         self.turns, self.began, self.threads = turns, list[int](), list[threading.Thread]()
         self.may_end: dict[int, threading.Event] = {}
 
-    def want(self, number: int) -> None:
+    def want(self, number: int, *, is_copy: bool = False) -> None:
         """Start one, and wait until it has its turn or is in the queue."""
         self.may_end[number] = threading.Event()
 
         def work() -> None:
-            with self.turns.turn():
+            with self.turns.turn(is_copy=is_copy):
                 self.began.append(number)
                 assert self.may_end[number].wait(LONG_S)
 
@@ -42,7 +43,7 @@ class Crowd:
         wait_for("its place", lambda: self._seen() > before)
 
     def _seen(self) -> int:
-        return len(self.began) + len(self.turns._waiting)
+        return len(self.began) + self.turns.waiting()
 
     def end(self, *numbers: int) -> None:
         for number in numbers:
@@ -97,6 +98,70 @@ def test_after_a_long_stretch_a_transfer_lets_those_go_first_who_wait() -> None:
         long.moved(1)
 
         assert crowd.began == [0]
+    crowd.join()
+
+
+def test_copies_go_one_at_a_time_while_a_client_is_there_and_all_together_when_it_is_gone() -> None:
+    """A repair is not what a reader notices, and does not stand still either."""
+    crowd = Crowd(Turns(at_once=2))
+    crowd.want(0)
+    for copy in (10, 11, 12):
+        crowd.want(copy, is_copy=True)
+    crowd.want(1)
+    assert crowd.began == [0, 10, 1]
+
+    crowd.end(0, 1)
+    crowd.want(2)
+    assert crowd.began == [0, 10, 1, 2]
+    crowd.end(2, 10, 11, 12)
+
+    crowd.join()
+    assert crowd.began == [0, 10, 1, 2, 11, 12]
+
+
+def test_a_copy_rests_as_long_as_its_stretch_took_while_a_client_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    crowd = Crowd(Turns(at_once=2))
+    with crowd.turns.turn():
+        with crowd.turns.turn(is_copy=True):
+            now[0] += 0.030
+        crowd.want(10, is_copy=True)
+        now[0] += 0.029
+        assert crowd.began == []
+
+        now[0] += 0.002
+        wait_for("the copy", crowd.has_begun(1))
+        crowd.end(10)
+    crowd.join()
+
+
+def test_copies_have_all_turns_once_no_client_moves_anything(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = Crowd(Turns(at_once=2))
+    with crowd.turns.turn() as client:
+        crowd.want(10, is_copy=True)
+        crowd.want(11, is_copy=True)
+        assert crowd.began == [10]
+
+    monkeypatch.setattr(module.Turn, "is_idle", lambda self, now: self is client)
+    wait_for("the second copy", crowd.has_begun(2))
+
+    crowd.end(10, 11)
+    crowd.join()
+
+
+def test_a_client_that_comes_gets_a_copys_turn_after_a_short_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowd = Crowd(Turns(at_once=2))
+    monkeypatch.setattr(module.Turn, "is_idle", lambda self, now: self not in crowd.turns._taken)
+    with crowd.turns.turn(is_copy=True) as first, crowd.turns.turn(is_copy=True) as second:
+        crowd.want(0)
+        assert crowd.began == [0]
+        crowd.want(1)
+        assert crowd.began == [0]
+        crowd.end(0, 1)
+        first.moved(COPY_STRETCH_BYTES)
+        assert crowd.began == [0, 1]
+        second.moved(1)
     crowd.join()
 
 
