@@ -39,13 +39,19 @@ ERROR_KEY = "dfs-error-bin"
 PROBE_S = 1.0
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
+_FLOW_OPTIONS = [
+    ("grpc.http2.bdp_probe", 0),  # else each end pings the other after a message: half of what a heartbeat costs
+    ("grpc.http2.lookahead_bytes", 1 << 20),  # the window that these pings would have found for a long report
+]
 _SERVER_OPTIONS = [
+    *_FLOW_OPTIONS,
     ("grpc.so_reuseport", 0),  # with 1, two servers would share a port without a word
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_concurrent_streams", 256),
 ]
 _CHANNEL_OPTIONS = [
+    *_FLOW_OPTIONS,
     ("grpc.use_local_subchannel_pool", 1),  # one link a node: cutting one must not cut another's
     ("grpc.enable_http_proxy", 0),
     ("grpc.enable_retries", 0),
