@@ -9,7 +9,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ from dfslab.runtime.tls import NodeTls
 from dfslab.runtime.wire import address_to
 
 RPC_WORKERS = 24
+ORDER_WORKERS = 32
+"""Threads at most that wait for keepers to take orders; one that says nothing holds its own for 5 s."""
 REPLY_TIMEOUT_S = 10.0
 MAX_BATCH = 256
 NOBODY = 0
@@ -110,6 +112,7 @@ class MasterNode:
         self._keepers: dict[Address, RpcClient] = {}
         self._orders: dict[Address, Orders] = {}
         self._to_flush: dict[Orders, None] = {}
+        self._order_threads = ThreadPoolExecutor(ORDER_WORKERS, thread_name_prefix="master-orders")
         self._next_tick = 0.0
         self._directory_lock = DirectoryLock(settings.directory)
         try:
@@ -376,7 +379,7 @@ class MasterNode:
         """Have an order sent with the others of this batch that are for the same keeper."""
         orders = self._orders.get(address)
         if orders is None:
-            orders = self._orders[address] = Orders(self._keeper(keeper, address))
+            orders = self._orders[address] = Orders(self._keeper(keeper, address), self._order_threads)
         orders.add(order)
         self._to_flush[orders] = None
 
@@ -411,6 +414,7 @@ class MasterNode:
         for future in waiting:
             future.cancel()
         self._thread.join(timeout_s)
+        self._order_threads.shutdown(wait=True)
         self._rpc_server.join(timeout_s)
         self._catalog.close()
         self._directory_lock.release()

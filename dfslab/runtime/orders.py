@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from dfslab.core.errors import DfsError
 from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime.gate import NodeDown
 from dfslab.runtime.rpc import RpcClient
 from dfslab.runtime.wire import error_from
 
 ORDER_TIMEOUT_S = 5.0
 MOST = 256
 """Orders in one call."""
+REST = 2.0
+"""How long the way to a keeper rests after a call, as a multiple of what the call took: while a machine is busy, more
+orders go together, and copies leave room for those who wait for an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,59 +33,89 @@ class Order:
 class Orders:
     """The orders of one keeper.
 
-    Without emulated delays, one call is under way at a time, and what comes meanwhile shares the next one.
-    With them nothing is held back: a round trip may be long then, and orders travel side by side.
+    Without emulated delays, one call is under way at a time, and what comes meanwhile, or in the short rest after
+    it, shares the next one. With them nothing is held back: a round trip may be long then, and orders travel
+    side by side.
 
     Parameters
     ----------
     rpc : RpcClient
         The way to the keeper.
+    threads : Executor
+        Makes the calls. gRPC's own thread for calls that nobody waits for is a new one for nearly every call, and
+        whoever starts it waits for it.
     """
 
-    def __init__(self, rpc: RpcClient) -> None:
-        self._rpc = rpc
+    def __init__(self, rpc: RpcClient, threads: Executor) -> None:
+        self._rpc, self._threads = rpc, threads
         self._lock = threading.Lock()
         self._queue: list[Order] = []
         self._is_calling = False
 
     def add(self, order: Order) -> None:
-        """Have an order sent by the next `flush`, or after the call that is under way then."""
+        """Have an order sent by the next `flush`, or with those that are waiting already."""
         with self._lock:
             self._queue.append(order)
 
     def flush(self) -> None:
         """Send what waits."""
+        if not self._rpc.is_plain:
+            self._post()
+            return
         with self._lock:
-            alone = self._rpc.is_plain
-            if not self._queue or (self._is_calling and alone):
+            if self._is_calling or not self._queue:
                 return
-            self._is_calling = self._is_calling or alone
+            self._is_calling = True
+        self._threads.submit(self._work)
+
+    def _next(self) -> list[Order]:
+        with self._lock:
             orders, self._queue = self._queue[:MOST], self._queue[MOST:]
-        self._send(orders, alone)
+            self._is_calling = bool(orders)
+            return orders
 
-    def _send(self, orders: Sequence[Order], alone: bool) -> None:
-        offers = [(order.message, order) for order in orders if isinstance(order.message, pb.OfferReplica)]
-        fetches = [(order.message, order) for order in orders if isinstance(order.message, pb.FetchReplica)]
+    def _work(self) -> None:
+        """Make calls until nothing waits; a node that was killed says nothing more."""
+        while orders := self._next():
+            began = time.monotonic()
+            try:
+                reply = self._rpc.call("OrderCopies", _request_of(orders), ORDER_TIMEOUT_S)
+            except NodeDown:
+                return
+            except DfsError as error:
+                _failed(orders, error)
+            else:
+                self._answered(orders, reply)
+                time.sleep(REST * (time.monotonic() - began))
 
-        def over() -> None:
-            if alone:
-                with self._lock:
-                    self._is_calling = False
-            self.flush()
+    def _post(self) -> None:
+        with self._lock:
+            orders, self._queue = self._queue, []
+        if orders:
+            self._rpc.send(
+                "OrderCopies",
+                _request_of(orders),
+                ORDER_TIMEOUT_S,
+                lambda error: _failed(orders, error),
+                lambda reply: self._answered(orders, reply),
+            )
 
-        def failed(error: DfsError) -> None:
-            for order in orders:
-                order.failed(error)
-            over()
+    def _answered(self, orders: Sequence[Order], reply: pb.OrderCopiesReply) -> None:
+        offers = [order for order in orders if isinstance(order.message, pb.OfferReplica)]
+        fetches = [order for order in orders if isinstance(order.message, pb.FetchReplica)]
+        outcomes = [*zip(offers, reply.offers, strict=False), *zip(fetches, reply.fetches, strict=False)]
+        for order, outcome in outcomes:
+            if outcome.HasField("error"):
+                order.failed(error_from(outcome.error, str(self._rpc.address)))
 
-        def answered(reply: pb.OrderCopiesReply) -> None:
-            outcomes = [*zip(offers, reply.offers, strict=False), *zip(fetches, reply.fetches, strict=False)]
-            for (_, order), outcome in outcomes:
-                if outcome.HasField("error"):
-                    order.failed(error_from(outcome.error, str(self._rpc.address)))
-            over()
 
-        request = pb.OrderCopiesRequest(
-            offers=[message for message, _ in offers], fetches=[message for message, _ in fetches]
-        )
-        self._rpc.send("OrderCopies", request, ORDER_TIMEOUT_S, failed, answered)
+def _request_of(orders: Sequence[Order]) -> pb.OrderCopiesRequest:
+    return pb.OrderCopiesRequest(
+        offers=[order.message for order in orders if isinstance(order.message, pb.OfferReplica)],
+        fetches=[order.message for order in orders if isinstance(order.message, pb.FetchReplica)],
+    )
+
+
+def _failed(orders: Sequence[Order], error: DfsError) -> None:
+    for order in orders:
+        order.failed(error)
