@@ -89,21 +89,27 @@ def raw_csv(results: Sequence[Result]) -> str:
 
 
 def draw(results: Sequence[Result], path: Path) -> None:
-    """Draw how near each row is to its limit: a bar a row, its target marked."""
+    """Draw how near each row is to its limit, its target marked; rows that are ratios themselves have no limit."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    bars = [(result.row, ratio) for result in results if (ratio := result.ratio("limit")) is not None]
+    bars = [
+        (result.row, ratio)
+        for result in results
+        if result.row.unit != "ratio" and (ratio := result.ratio("limit")) is not None
+    ]
+    targets = [(row.target_of_limit, row.name) for row, _ in bars if row.target_of_limit is not None]
     with mpl.rc_context({"svg.hashsalt": "dfslab", "svg.fonttype": "none"}):  # the same figures, the same file
-        chart = Figure(figsize=(9, 1.4 + 0.28 * len(bars)), layout="constrained")
+        chart = Figure(figsize=(9, 1.6 + 0.28 * len(bars)), layout="constrained")
         axes = chart.add_subplot()
-        axes.barh([row.name for row, _ in bars], [ratio for _, ratio in bars], color=BLUE, label="dfslab")
-        targets = [(row.target_of_limit, row.name) for row, _ in bars if row.target_of_limit is not None]
+        drawn = axes.barh([row.name for row, _ in bars], [ratio for _, ratio in bars], color=BLUE, label="dfslab")
+        axes.bar_label(drawn, [figure(ratio) for _, ratio in bars], padding=4, fontsize="small")
         wanted, named = [target for target, _ in targets], [name for _, name in targets]
         axes.plot(wanted, named, color=VERMILION, label="target", marker="|", ms=14, mew=3, linestyle="none")
         axes.axvline(1.0, color="black", linewidth=1, linestyle="--", label="the limit")
+        axes.margins(x=0.08, y=0.02)
         axes.invert_yaxis()
-        axes.set_xlabel("ratio to the limit, median of the rounds (1 = the bare baseline of the same shape)")
+        axes.set_xlabel("ratio to the limit (1: as good as the bare baseline of the same shape)")
         axes.set_ylabel("row of the table")
         axes.set_title("How near dfslab is to the machine's limit")
         chart.legend(loc="outside lower center", ncols=3)

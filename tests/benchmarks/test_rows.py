@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import seaweed
+from benchmarks import recorded, seaweed
 from benchmarks.context import Context
 from benchmarks.rows import MODULES
 from benchmarks.shapes import Trip
@@ -28,6 +28,13 @@ def test_every_row_has_a_name_of_its_own_and_somebody_to_measure(context: Contex
     assert len({row.name for row in rows}) == len(rows), "the record knows them by their names"
     assert all(row.dfslab or row.limit for row in rows)
     assert list(context.folder.iterdir()) == [], "nothing is made before it is measured"
+
+
+def test_the_record_is_of_rows_that_there_are(context: Context) -> None:
+    """One that is renamed would never again be compared."""
+    names = {row.name for module in MODULES for row in module(context)}
+
+    assert set(recorded.read()) <= names
 
 
 def test_without_the_peers_program_its_column_is_empty(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
