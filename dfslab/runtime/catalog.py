@@ -21,9 +21,11 @@ from dfslab.core.master.master import CatalogImage
 from dfslab.runtime import failpoints
 from dfslab.runtime.catalog_mark import Mark
 from dfslab.runtime.catalog_reading import Contents, read_catalog, read_database
-from dfslab.runtime.catalog_rows import FORMAT, TABLES, BadRow, State, make_tables, write_record
+from dfslab.runtime.catalog_rows import FORMAT, TABLES, BadRow, State, make_tables, prepare, write_records
 
 CATALOG = "catalog.sqlite"
+STATEMENTS = 512
+"""That are kept prepared: one for each number of records that a commit may have."""
 ROOM_BYTES = 1 << 20
 """What must be free on the disk before a full one counts as having room again."""
 
@@ -50,10 +52,13 @@ class Catalog:
             _refuse_half_a_restore(path)
             contents = Contents(0, State(""), CatalogImage())
         with contextlib.ExitStack() as undo, self._writing():
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, cached_statements=STATEMENTS
+            )
             undo.callback(self._db.close)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
+            prepare(self._db)
             self._state = contents.state if contents.format == FORMAT else self._make(contents)
             self._mark = Mark(path, self._state.commits)
             undo.pop_all()
@@ -92,11 +97,8 @@ class Catalog:
         with self._writing():
             failpoints.hit("master.before-commit")
             with self._transaction():
-                change = 0
-                for record in records:
-                    change += write_record(self._db, record)
-                    failpoints.hit("master.in-commit")
-                state = self._state.after(change)
+                state = self._state.after(write_records(self._db, records))
+                failpoints.hit("master.in-commit")
                 state.write(self._db)
         self._state = state
         failpoints.hit("master.after-commit")

@@ -24,6 +24,7 @@ from dfslab.core.master.instructions import (
 )
 from dfslab.core.model import Version
 from dfslab.runtime.catalog import Catalog
+from dfslab.runtime.catalog_rows import MOST_ROWS, TABLES
 
 
 def version(number: int, name: str = "clip", *, deleted: bool = False) -> Version:
@@ -58,6 +59,61 @@ def test_a_catalog_that_is_closed_twice_closes_nobody_elses_file(tmp_path: Path)
         catalog.close()
         other.write(b"still open")
     assert (tmp_path / "other").read_bytes() == b"still open"
+
+
+def test_records_of_one_commit_take_effect_in_their_order_also_when_they_are_about_the_same_row(tmp_path: Path) -> None:
+    """They go in by one statement, and the sum of all rows, which reading checks, counts each row once."""
+    catalog = Catalog(tmp_path / "catalog")
+    catalog.append(RECORDS)
+    catalog.append(
+        [
+            PutVersion(version(1, deleted=True)),
+            PutVersion(version(2)),
+            PutVersion(version(2, "other")),
+            PutVersion(version(3)),
+            ForgetReplica(version(1).id, "keeper-1"),
+            PutReplica(version(1).id, "keeper-1", "/elsewhere"),
+            PutReplica(version(3).id, "keeper-1", "/gone"),
+            ForgetReplica(version(3).id, "keeper-1"),
+            ForgetUpload("nobody's"),
+        ]
+    )
+    catalog.close()
+
+    assert everything(Catalog(tmp_path / "catalog")) == {
+        PutKeeper("keeper-1", 3),
+        PutKeeper("keeper-2", 1, decommissioned=True),
+        PutVersion(version(1, deleted=True)),
+        PutVersion(version(2, "other")),
+        PutVersion(version(3)),
+        PutReplica(version(1).id, "keeper-1", "/elsewhere"),
+        PutUpload("u1", version(1).id, 2, 7.0),
+    }
+
+
+def test_a_commit_of_more_records_than_one_statement_takes_is_whole(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog")
+    records: list[CatalogRecord] = [PutUpload(f"u{at}", f"v{at}-0000000000", 1, 1.0) for at in range(MOST_ROWS + 1)]
+    catalog.append(records)
+    catalog.close()
+
+    assert everything(Catalog(tmp_path / "catalog")) == set(records)
+
+
+def test_what_a_commit_costs_does_not_grow_with_the_catalog(tmp_path: Path) -> None:
+    """No statement of a commit looks at all rows of a table."""
+    catalog = Catalog(tmp_path / "catalog")
+    statements: list[str] = []
+    catalog._db.set_trace_callback(statements.append)
+    catalog.append(RECORDS)
+    catalog._db.set_trace_callback(None)
+
+    questions = [one for one in statements if one.startswith(("SELECT", "INSERT"))]
+    assert questions
+    for question in questions:
+        plan = [row[-1] for row in catalog._db.execute(f"EXPLAIN QUERY PLAN {question}")]
+        assert not [step for step in plan for table in TABLES if step.startswith(f"SCAN {table.name}")], plan
+    catalog.close()
 
 
 def test_records_replace_and_remove_earlier_ones(tmp_path: Path) -> None:
