@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from benchmarks.context import Context
-from benchmarks.rows import clients, repair, transfers
+from benchmarks.rows import clients, cluster, master_core, metadata, repair, transfers
 from benchmarks.table import Row
 
-MODULES: Sequence[Callable[[Context], list[Row]]] = (transfers.rows, clients.rows, repair.rows)
+MODULES: Sequence[Callable[[Context], list[Row]]] = (
+    transfers.rows,
+    clients.rows,
+    repair.rows,
+    metadata.rows,
+    cluster.rows,
+    master_core.rows,
+)
 """In the order of the table."""
