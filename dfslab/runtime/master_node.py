@@ -49,6 +49,8 @@ ORDER_WORKERS = 32
 """Threads at most that wait for keepers to take orders; one that says nothing holds its own for 5 s."""
 REPLY_TIMEOUT_S = 10.0
 MAX_BATCH = 256
+WITHOUT_RECORDS = (events.BeginUpload, events.AwaitUpload, events.Heartbeat)
+"""Events that lead to no record of the catalog, but for what was due anyway."""
 NOBODY = 0
 """The request number of an event whose answer nobody waits for."""
 
@@ -260,6 +262,12 @@ class MasterNode:
         return True
 
     def _handle(self, batch: Sequence[events.Event]) -> None:
+        """Answer first what waits for no commit: all that came before this batch is durable."""
+        for part in _parted(batch):
+            if part:
+                self._handle_together(part)
+
+    def _handle_together(self, batch: Sequence[events.Event]) -> None:
         with self.lock:
             try:
                 todo = self._decide(batch)
@@ -418,6 +426,12 @@ class MasterNode:
         self._rpc_server.join(timeout_s)
         self._catalog.close()
         self._directory_lock.release()
+
+
+def _parted(batch: Sequence[events.Event]) -> tuple[list[events.Event], list[events.Event]]:
+    """Return those that make no record, and the others: they came together, so either may be first."""
+    first: list[events.Event] = [event for event in batch if isinstance(event, WITHOUT_RECORDS)]
+    return first, [event for event in batch if not isinstance(event, WITHOUT_RECORDS)]
 
 
 def _found_by_the_next_scan(error: DfsError) -> None:

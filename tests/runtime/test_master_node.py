@@ -2,13 +2,16 @@
 
 import random
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from dfslab.core.errors import CatalogUnwritable, DirectoryInUse
 from dfslab.core.master import events
+from dfslab.core.master.instructions import CatalogRecord
 from dfslab.core.model import Address
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
@@ -18,6 +21,7 @@ from dfslab.runtime.recorder import Recorder
 from tests.cli.by_hand import wait_for
 
 HERE = Address("127.0.0.1", 1)
+DEADLINE_S = 20.0
 
 
 @pytest.fixture
@@ -120,3 +124,32 @@ def test_an_error_of_its_own_is_traced_and_answered_and_the_next_request_works(
 
 def _raise(*_: object) -> list[object]:
     raise ZeroDivisionError("a planted bug")
+
+
+def test_what_waits_for_no_commit_is_answered_before_the_others_of_its_batch_are_durable(
+    node: MasterNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, may_end = threading.Semaphore(0), threading.Semaphore(0)
+    append = node._catalog.append
+
+    def slow(records: Sequence[CatalogRecord]) -> None:
+        began.release()
+        assert may_end.acquire(timeout=DEADLINE_S)
+        append(records)
+
+    monkeypatch.setattr(node._catalog, "append", slow)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(register, node, "keeper-1")
+        assert began.acquire(timeout=DEADLINE_S)
+        second = pool.submit(register, node, "keeper-2")
+        wait_for("the second registration to come", lambda: node._events.qsize() == 1)
+        slot = pool.submit(grant, node, "upload-1")
+        wait_for("a request for a slot to come", lambda: node._events.qsize() == 2)
+        may_end.release()
+        assert began.acquire(timeout=DEADLINE_S)  # the second commit is under way
+
+        assert slot.result(DEADLINE_S)
+        assert not second.done()
+        may_end.release()
+        first.result(DEADLINE_S)
+        second.result(DEADLINE_S)
