@@ -23,6 +23,7 @@ from dfslab.core.master.instructions import (
     PutVersion,
 )
 from dfslab.core.model import Version
+from dfslab.runtime import failpoints
 from dfslab.runtime.catalog import Catalog
 from dfslab.runtime.catalog_rows import MOST_ROWS, TABLES
 
@@ -89,6 +90,16 @@ def test_records_of_one_commit_take_effect_in_their_order_also_when_they_are_abo
         PutReplica(version(1).id, "keeper-1", "/elsewhere"),
         PutUpload("u1", version(1).id, 2, 7.0),
     }
+
+
+def test_a_commit_that_breaks_off_between_its_rows_and_their_total_leaves_nothing(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog")
+    catalog.append(RECORDS)
+    with failpoints.armed("master.in-commit", "EIO"), pytest.raises(CatalogUnwritable):
+        catalog.append([PutKeeper("keeper-3", 1), PutUpload("u2", version(1).id, 1, 8.0)])
+    catalog.close()
+
+    assert everything(Catalog(tmp_path / "catalog")) == set(RECORDS)
 
 
 def test_a_commit_of_more_records_than_one_statement_takes_is_whole(tmp_path: Path) -> None:
