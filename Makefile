@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo browser faketime test faults soak fuzz lint format proto gallery notebooks bench bench-quick figures clean
+.PHONY: help lab demo browser faketime test faults soak fuzz lint format proto gallery notebooks bench bench-quick scaling figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -86,6 +86,9 @@ figures: $(READY) ## what the laboratory costs: start, memory, links, pictures, 
 	$(BIN)/python -m benchmarks.links
 	$(BIN)/python -m benchmarks.pictures
 	$(BIN)/python -m benchmarks.dashboard
+
+scaling: $(READY) ## how time grows with files, clients, keepers and the catalog: docs/performance.md
+	$(BIN)/python -m benchmarks.scaling
 
 clean: ## remove .venv and what tools left behind
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis artifacts dist build

@@ -39,7 +39,7 @@ def rows(context: Context) -> list[Row]:
             replace(row, name=f"close() of {count}", dfslab=both.close),
         ]
     for count, target in IDLE_TARGET.items():
-        idle: Measure = partial(_number, _IDLE, count, IDLE_S)
+        idle: Measure = partial(idle_percent, count, IDLE_S)
         made.append(
             Row(name=f"idle CPU of {count} keepers, of one core", unit="%", better="lower", dfslab=idle, target=target)
         )
@@ -111,6 +111,16 @@ with dfslab.cluster.start(int(sys.argv[1])):
     after, seconds = os.times(), time.perf_counter() - began
     print(100 * (after.user + after.system - before.user - before.system) / seconds)
 """
+
+
+def start_s(count: int) -> float:
+    """Return the seconds of `start(count)` in a new interpreter."""
+    return _number(_START_AND_CLOSE, count)
+
+
+def idle_percent(count: int, seconds: float) -> float:
+    """Return the share of one core, in percent, that a cluster of so many keepers uses while nobody does anything."""
+    return _number(_IDLE, count, seconds)
 
 
 class _StartAndClose:

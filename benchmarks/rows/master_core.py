@@ -8,17 +8,19 @@ more than its share of chance.
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
+from typing import Any
 
 from benchmarks.context import Context
 from benchmarks.table import Row
 from dfslab.core.blocks import CHECKSUM_BYTES, digest
 from dfslab.core.master import Master, events
-from dfslab.core.master.instructions import PutKeeper, PutReplica
+from dfslab.core.master.instructions import PutKeeper, PutReplica, Reply
 from dfslab.core.master.master import CatalogImage
 from dfslab.core.model import Address, StoredReplica, Version
 from dfslab.core.options import Options
@@ -28,6 +30,7 @@ FILES, KEEPERS = 100_000, 1_000
 FEWER_FILES = FILES // 10
 VICTIMS_FILES = 300
 BEATS = 10_000
+UPLOADS = 50
 SIZE, BLOCK = 1_000_000, 262_144
 CHECKSUMS = bytes(CHECKSUM_BYTES * 4)
 ROOM = 10**12
@@ -37,7 +40,7 @@ INCARNATION = 2
 
 def rows(context: Context) -> list[Row]:
     """Return the rows of the master's core."""
-    full = context.lazily(lambda: nullcontext(_Loaded(FILES, KEEPERS)))
+    full = context.lazily(lambda: nullcontext(Loaded(FILES, KEEPERS)))
     return [
         Row(
             name="master core, a scan of 100,000 files with nothing to do",
@@ -65,17 +68,18 @@ def rows(context: Context) -> list[Row]:
 
 
 def _fewer(context: Context) -> Callable[[], float]:
-    fewer = context.lazily(lambda: nullcontext(_Loaded(FEWER_FILES, KEEPERS)))
+    fewer = context.lazily(lambda: nullcontext(Loaded(FEWER_FILES, KEEPERS)))
     return lambda: fewer().death_ms()
 
 
-class _Loaded:
+class Loaded:
     """A master with so many files on so many keepers, all alive; `death_ms` uses a keeper up each time."""
 
     def __init__(self, files: int, keepers: int) -> None:
         self._now = 1.0
         self._names = [f"keeper-{number}" for number in range(1, keepers + 1)]
         self._victims = iter(range(keepers))
+        self._numbers = itertools.count()
         self._options = Options()
         image = CatalogImage([PutKeeper(name, INCARNATION - 1) for name in self._names])
         held: dict[str, list[StoredReplica]] = {name: [] for name in self._names}
@@ -88,12 +92,14 @@ class _Loaded:
                 image.replicas.append(PutReplica(version.id, keeper, path))
                 held[keeper].append(StoredReplica(version.id, SIZE, digest(CHECKSUMS), path))
         self._master = Master(self._options, Policies.of(), random.Random(1))
+        began = time.perf_counter()
         self._master.start(image, 0.0)
         address = Address("127.0.0.1", 1)
         for name in self._names:
             report = tuple(held[name])
             self._handle(events.Register(1, name, "boot", address, address, "/disks", ROOM, report))
         self._handle(events.Tick())
+        self.restart_s = time.perf_counter() - began
 
     def _holders(self, number: int, some: int) -> list[str]:
         """The first keepers hold `VICTIMS_FILES` each, whatever the number of files; the others hold the rest."""
@@ -116,6 +122,24 @@ class _Loaded:
 
     def _beat(self, name: str) -> events.Heartbeat:
         return events.Heartbeat(1, name, INCARNATION, ROOM)
+
+    def upload_ms(self) -> float:
+        """Return the mean milliseconds of an upload's three events: slot, record with its copies ordered, answer."""
+
+        def upload_all() -> None:
+            for _ in range(UPLOADS):
+                self._upload(f"new-{next(self._numbers)}")
+
+        return 1e3 / UPLOADS * _seconds(upload_all)
+
+    def _upload(self, name: str) -> None:
+        said = self._master.handle(events.BeginUpload(1, name, name, SIZE, 1, "client"), self._now)
+        slot: Any = next(one.value for one in said if isinstance(one, Reply))
+        path = f"/disks/{slot.keeper}/{slot.version}"
+        self._handle(
+            events.ReplicaStored(1, slot.keeper, INCARNATION, slot.version, SIZE, BLOCK, CHECKSUMS, path, 0.0, "")
+        )
+        self._handle(events.AwaitUpload(1, name, 10.0))
 
     def death_ms(self) -> float:
         """Return the milliseconds of the tick that finds a keeper dead and orders the first copies."""
