@@ -14,6 +14,7 @@ from dfslab.runtime.gate import Gate
 from dfslab.runtime.keeper_node import KeeperNode, KeeperSettings
 from dfslab.runtime.master_node import MasterNode, MasterSettings
 from dfslab.runtime.network import Network
+from dfslab.runtime.pacemaker import Pacemaker
 from dfslab.runtime.recorder import Recorder
 
 WHOLE_PROCESS = ("kill", "stop")
@@ -67,6 +68,7 @@ class ThreadLauncher:
 
     def __init__(self, clock: Clock, recorder: Recorder, network: Network) -> None:
         self._clock, self._recorder, self._network = clock, recorder, network
+        self._pacemaker = Pacemaker(clock.now)
         self._armed: dict[str, None] = {}
 
     def expect(self, count: int) -> None:
@@ -82,7 +84,7 @@ class ThreadLauncher:
     def keeper(self, settings: KeeperSettings, armed: Sequence[Failpoint] = ()) -> ThreadKeeper:
         """Make a data keeper."""
         self._arm(armed)
-        node = ThreadKeeper(settings, self._clock, self._recorder.add, self._network)
+        node = ThreadKeeper(settings, self._clock, self._recorder.add, self._network, self._pacemaker)
         node.armed = self._armed
         return node
 
@@ -99,7 +101,8 @@ class ThreadLauncher:
             self._armed[point.name] = None
 
     def close(self) -> None:
-        """Leave no failpoint armed."""
+        """End what woke the keepers, and leave no failpoint armed."""
+        self._pacemaker.close()
         while self._armed:
             with contextlib.suppress(KeyError):  # whoever armed it has disarmed it
                 failpoints.disarm(self._armed.popitem()[0])

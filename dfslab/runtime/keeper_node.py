@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 import threading
 from collections.abc import Callable, Sequence
@@ -40,6 +41,7 @@ from dfslab.runtime.fetching import Fetching
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.identity import Identity, read_keeper_identity, write_keeper_identity
 from dfslab.runtime.network import Network
+from dfslab.runtime.pacemaker import Pacemaker
 from dfslab.runtime.rpc import RpcClient, RpcServer, answers, refusal
 from dfslab.runtime.scrubbing import Scrubbing
 from dfslab.runtime.serving import Serving
@@ -82,6 +84,8 @@ class KeeperNode(DataKeeperServicer):
         Takes each line of its trace.
     network : Network, optional
         The emulated one that it is on; by default there is none between it and the real one.
+    pacemaker : Pacemaker, optional
+        What wakes all keepers of this process; by default it has one of its own.
 
     Raises
     ------
@@ -95,6 +99,7 @@ class KeeperNode(DataKeeperServicer):
         clock: Clock,
         trace: Callable[[TraceEvent], None],
         network: Network | None = None,
+        pacemaker: Pacemaker | None = None,
     ) -> None:
         self.settings, self.name, self._clock, self._trace = settings, settings.name, clock, trace
         self.boot = secrets.token_hex(4)
@@ -136,7 +141,11 @@ class KeeperNode(DataKeeperServicer):
         self._fetching = self._make_fetching()
         self._scrubbing = Scrubbing(self._storage, self._pause)
         self._note_strays()
-        self._thread = threading.Thread(target=self._beat, name=f"{self.name}-heartbeat", daemon=True)
+        self._has_own_pacemaker = pacemaker is None
+        self._pacemaker = pacemaker or Pacemaker(clock.now)
+        self._rest_until_s = 0.0
+        longest_s = settings.heartbeat_timeout_s - settings.heartbeat_interval_s
+        self._grid_s = min(settings.heartbeat_interval_s / 10, longest_s / 4)
 
     def _read_identity(self) -> Identity:
         directory = self._storage.directory
@@ -209,11 +218,11 @@ class KeeperNode(DataKeeperServicer):
         """
         with self._register_lock:
             self._joined(self._master.call("Register", self._register_request(), self._rpc_timeout_s))
-        self._thread.start()
+        self._pacemaker.add(self)
 
     def start_patiently(self) -> None:
         """Begin to send heartbeats and keep trying to register, also while there is no master yet."""
-        self._thread.start()
+        self._pacemaker.add(self)
 
     @property
     def _rpc_timeout_s(self) -> float:
@@ -238,10 +247,10 @@ class KeeperNode(DataKeeperServicer):
 
     # -- the core, and its instructions -------------------------------------------------------
 
-    def _handle(self, event: events.Event) -> pb.Recorded | None:
+    def _handle(self, event: events.Event, at_s: float | None = None) -> pb.Recorded | None:
         """Let the core decide, then do what it wants, on this thread; return the master's answer to step 4."""
         with self._lock:
-            todo = self._core.handle(event, self._clock.now())
+            todo = self._core.handle(event, self._clock.now() if at_s is None else at_s)
         answer = None
         for instruction in todo:
             answer = self._carry_out(instruction) or answer
@@ -344,16 +353,29 @@ class KeeperNode(DataKeeperServicer):
 
     # -- talking to the master ----------------------------------------------------------------
 
-    def _beat(self) -> None:
-        while not self._stop.wait(max(0.0, self._core.next_wake_s - self._clock.now())):
-            try:
-                self.gate.check()
-                self._handle(events.Tick(self._storage.free_bytes()))
-            except NodeDown:
-                return
-            except Exception as error:  # noqa: BLE001 - a keeper must not fall silent over one bad beat: it is traced
-                self.note_error(f"{type(error).__name__}: {error}")
-                self._stop.wait(self.settings.heartbeat_interval_s)
+    def next_wake_s(self) -> float:
+        """Return when it is to be woken next: at the first moment, of those that all keepers share, when it is due.
+
+        Two hundred keepers then wake the processor ten times a second, and the master takes what they say in batches.
+        """
+        return math.ceil(max(self._core.next_wake_s, self._rest_until_s) / self._grid_s) * self._grid_s
+
+    def wake(self) -> bool:
+        """Do what is due, most of all a heartbeat; return False when it was killed."""
+        try:
+            self.gate.check()
+            self._handle(events.Tick(self._storage.free_bytes()), self._due_s())
+        except NodeDown:
+            return False
+        except Exception as error:  # noqa: BLE001 - a keeper must not fall silent over one bad beat: it is traced
+            self.note_error(f"{type(error).__name__}: {error}")
+            self._rest_until_s = self._clock.now() + self.settings.heartbeat_interval_s
+        return not self._stop.is_set()
+
+    def _due_s(self) -> float:
+        """Return the time of what is due: the wait for the shared moment must not put off all that follows."""
+        due_s, now = self._core.next_wake_s, self._clock.now()
+        return due_s if 0.0 <= now - due_s < 2 * self._grid_s else now
 
     def beat_now(self) -> Future[None]:
         """Send a heartbeat (or register) at once, on a thread of this node: whoever asks is not held by a freeze."""
@@ -603,8 +625,9 @@ class KeeperNode(DataKeeperServicer):
         self._rpc_server.join(timeout_s)
         self._data_server.join()
         self._data_client.close()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
+        self._pacemaker.remove(self, timeout_s)
+        if self._has_own_pacemaker:
+            self._pacemaker.close()
         self._pool.shutdown(wait=True)
         self._beats.shutdown(wait=True)
         self._scrubs.shutdown(wait=True)
