@@ -20,6 +20,7 @@ MOST = 256
 REST = 2.0
 """How long the way to a keeper rests after a call, as a multiple of what the call took: while a machine is busy, more
 orders go together, and copies leave room for those who wait for an answer."""
+REST_AT_MOST_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Orders:
         self._lock = threading.Lock()
         self._queue: list[Order] = []
         self._is_calling = False
+        self._rest = threading.Event()  # never set; `time.sleep` would hang on the wall clock where that is faked
 
     def add(self, order: Order) -> None:
         """Have an order sent by the next `flush`, or with those that are waiting already."""
@@ -86,7 +88,7 @@ class Orders:
                 _failed(orders, error)
             else:
                 self._answered(orders, reply)
-                time.sleep(REST * (time.monotonic() - began))
+                self._rest.wait(min(REST_AT_MOST_S, REST * (time.monotonic() - began)))
 
     def _post(self) -> None:
         with self._lock:
