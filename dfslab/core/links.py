@@ -67,7 +67,7 @@ class Link:
     @property
     def is_plain(self) -> bool:
         """True when it changes nothing."""
-        return self == Link()
+        return self == _PLAIN
 
 
 LINK_FIELDS = tuple(one.name for one in fields(Link))

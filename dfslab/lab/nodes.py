@@ -18,6 +18,7 @@ from dfslab.core.nodes import MASTER, keeper_name, short_name
 from dfslab.core.trace import Kind, Tracer
 from dfslab.lab.launching import Failpoint, Keeper, Launcher, Node
 from dfslab.lab.launching import NodeState as NodeState
+from dfslab.lab.making import Making
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.failpoints import ACTIONS
 from dfslab.runtime.keeper_node import KeeperSettings
@@ -94,31 +95,51 @@ class Nodes:
 
     # -- keepers ------------------------------------------------------------------------------
 
+    def add_first(self, count: int) -> None:
+        """Start so many keepers: they are made side by side, and register in the order of their numbers."""
+        with self._lock:
+            while len(self._slots) < count:  # numbers of those that were decommissioned earlier are passed over
+                numbers = range(self._last_number + 1, self._last_number + 1 + count - len(self._slots))
+                with Making(self._made, numbers, _thrown_away) as made:
+                    for number in numbers:
+                        settings, node = made.take()
+                        self._last_number = number
+                        if self._registers(node):
+                            self._take_in(settings, node)
+
+    def _made(self, number: int) -> tuple[KeeperSettings, Keeper]:
+        settings = self._keeper_settings(number, self._master.address)
+        if self.network.link(settings.name) != self._link:  # every process is told of a change
+            self.network.set_link(settings.name, self._link)
+        return settings, self._launcher.keeper(settings)
+
+    def _registers(self, node: Keeper) -> bool:
+        """Have a keeper start; return False, and leave nothing of it, if it was decommissioned in an earlier life."""
+        try:
+            node.start()
+        except BaseException as error:
+            node.cut()
+            node.join()
+            if isinstance(error, WrongState) and error.fields["state"] == str(Liveness.DECOMMISSIONED):
+                return False
+            raise
+        return True
+
+    def _take_in(self, settings: KeeperSettings, node: Keeper) -> None:
+        settings = replace(settings, port=node.address.port, data_port=node.data_address.port)
+        self._slots[settings.name] = _Slot(settings, node)
+
     def add(self) -> str:
         """Start a keeper under the next number and return its name once it is registered."""
         with self._lock:
             self._need_master("a keeper can't register")
-            settings, node = self._start_next()
-            self._slots[settings.name] = _Slot(
-                replace(settings, port=node.address.port, data_port=node.data_address.port), node
-            )
-            return settings.name
-
-    def _start_next(self) -> tuple[KeeperSettings, Keeper]:
-        """Start a keeper under the next number that was not decommissioned in an earlier life of the root."""
-        while True:
-            self._last_number += 1
-            settings = self._keeper_settings(self._last_number, self._master.address)
-            self.network.set_link(settings.name, self._link)
-            try:
-                return settings, self._start(settings)
-            except WrongState as error:
-                if error.fields["state"] != str(Liveness.DECOMMISSIONED):
-                    self._last_number -= 1
-                    raise
-            except BaseException:
-                self._last_number -= 1
-                raise
+            while True:
+                settings, node = self._made(self._last_number + 1)
+                registered = self._registers(node)
+                self._last_number += 1
+                if registered:
+                    self._take_in(settings, node)
+                    return settings.name
 
     def _start(
         self,
@@ -411,6 +432,12 @@ class Nodes:
                 node.join()
             self._slots.clear()
             self._master_state = NodeState.KILLED
+
+
+def _thrown_away(made: tuple[KeeperSettings, Keeper]) -> None:
+    _, node = made
+    node.cut()
+    node.join()
 
 
 def _ports_of(settings: KeeperSettings) -> list[Address]:

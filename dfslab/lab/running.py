@@ -77,8 +77,7 @@ class Running:
                 plan.link,
             )
             undo.callback(self._nodes.close)
-            for _ in range(plan.n):
-                self._nodes.add()
+            self._nodes.add_first(plan.n)
             self._scheduler = plan.policies.chunk_scheduler
             self._client = self._make_client(CLIENT)
             self._clients = {CLIENT: self._client}

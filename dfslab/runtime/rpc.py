@@ -217,6 +217,34 @@ def _channel(address: str, ca: bytes | None) -> grpc.Channel:
     return grpc.secure_channel(address, grpc.ssl_channel_credentials(ca), options=_CHANNEL_OPTIONS)
 
 
+class _Channel:
+    """A channel that makes what calls a method when that is first called: few of a stub's many are.
+
+    gRPC crashes when that is made of a closed channel; a call of one it refuses with a ValueError, and so does this.
+    """
+
+    def __init__(self, address: str, ca: bytes | None) -> None:
+        self._channel = _channel(address, ca)
+        self._lock = threading.Lock()
+        self._is_closed = False
+
+    def unary_unary(self, *what: Any, **how: Any) -> functools.partial[Any]:
+        """Take the place of `grpc.Channel.unary_unary` for a generated stub: return what makes the method."""
+        return functools.partial(self._make, *what, **how)
+
+    def _make(self, *what: Any, **how: Any) -> Any:
+        with self._lock:
+            if self._is_closed:
+                raise ValueError("the channel is closed")
+            return self._channel.unary_unary(*what, **how)
+
+    def close(self) -> None:
+        """Close it."""
+        with self._lock:
+            self._is_closed = True
+        self._channel.close()
+
+
 class RpcClient:
     """A channel to one server, whose calls raise this project's errors.
 
@@ -236,7 +264,7 @@ class RpcClient:
 
     def __init__(
         self,
-        stub: Callable[[grpc.Channel], Any],
+        stub: Callable[[Any], Any],
         address: Address,
         token: str,
         nic: Nic,
@@ -249,7 +277,7 @@ class RpcClient:
         self._peer = keeper or MASTER
         self._metadata = ((TOKEN_KEY, _sendable(token, address)),)
         self._nic, self._gate = nic, nic.gate
-        self._channel = _channel(str(address), ca)
+        self._channel = _Channel(str(address), ca)
         self._stub = stub(self._channel)
         if self._gate is not None:
             self._gate.enter(self, self._channel.close)
@@ -263,7 +291,7 @@ class RpcClient:
             self._nic.request(self._peer, deadline)
             try:
                 left_s = max(0.001, deadline - time.monotonic())
-                reply = getattr(self._stub, method)(request, timeout=left_s, metadata=self._metadata)
+                reply = self._method(method)(request, timeout=left_s, metadata=self._metadata)
             finally:
                 self._nic.reply(self._peer, deadline)
         except TimeoutError:  # of the emulated network: gRPC's own is an RpcError
@@ -274,6 +302,14 @@ class RpcClient:
         if self._gate is not None:
             self._gate.check()
         return reply
+
+    def _method(self, name: str) -> Any:
+        """Return what calls a method of the server."""
+        method = getattr(self._stub, name)
+        if isinstance(method, functools.partial):
+            method = method()
+            setattr(self._stub, name, method)
+        return method
 
     def _raise_if_down(self) -> None:
         if self._gate is not None and self._gate.is_cut:
@@ -312,7 +348,7 @@ class RpcClient:
         on_reply: Callable[[Any], None],
     ) -> None:
         try:
-            future = getattr(self._stub, method).future(request, timeout=timeout_s, metadata=self._metadata)
+            future = self._method(method).future(request, timeout=timeout_s, metadata=self._metadata)
         except ValueError as error:  # the channel was closed meanwhile
             self._raise_if_down()
             on_error(self._translate(error, changes=True))
