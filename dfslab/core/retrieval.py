@@ -13,6 +13,9 @@ from dfslab.core.errors import DfsError, DownloadFailed, KeeperUnreachable
 from dfslab.core.model import Location, Version
 
 MAX_TRIES = 4
+"""Of one version."""
+MAX_VERSIONS = 64
+"""A name that is overwritten faster than it can be read has a newer version at each try: so many are tried."""
 NO_ANSWER = "no answer in time"
 """The reason of a KeeperUnreachable whose keeper is connected and says nothing."""
 
@@ -83,7 +86,7 @@ class Retrieval:
 
     def __init__(self, name: str, limit: int | None = None) -> None:
         self.name, self._limit = name, limit
-        self._tries = 0
+        self._tries = self._versions = 0
         self._location: Location | None = None
         self._lost: Mapping[str, str] = {}
         self._reasons: dict[str, str] = {}
@@ -104,6 +107,9 @@ class Retrieval:
         if self._location is not None and location.version.id == self._location.version.id:
             fresh = tuple(holder for holder in location.holders if holder.keeper not in self._lost)
             location = Location(location.version, fresh)
+        else:
+            self._tries, self._reasons = 0, {}
+            self._versions += 1
         if not location.holders:
             return self._fail()
         self._tries += 1
@@ -116,7 +122,8 @@ class Retrieval:
             return Finish(self._location.version)
         self._lost = event.lost
         self._reasons.update(event.lost)
-        return self._fail() if self._tries >= MAX_TRIES else Locate()
+        spent = self._tries >= MAX_TRIES or self._versions >= MAX_VERSIONS
+        return self._fail() if spent else Locate()
 
     def _fail(self) -> Action:
         reasons = [f"{keeper}: {reason}" for keeper, reason in self._reasons.items()]

@@ -9,7 +9,9 @@ from dfslab.core.model import Address, Holder, Location, Version
 from dfslab.core.patience import Patience
 from dfslab.core.retrieval import (
     MAX_TRIES,
+    MAX_VERSIONS,
     NO_ANSWER,
+    Action,
     Fail,
     Fetch,
     Finish,
@@ -58,6 +60,22 @@ def test_a_newer_version_is_fetched_from_holders_that_were_lost_for_the_old_one(
     download.handle(TryEnded(False, {"keeper-1": "it has no such version"}))
 
     assert download.handle(Located(Location(V2, holders(1)))) == Fetch(Location(V2, holders(1)))
+
+
+def _overwritten(times: int) -> list[Action]:
+    """Return what a download does whose file has a newer version at each of its tries."""
+    download, actions = Retrieval("a.mp4"), list[Action]()
+    for number in range(times):
+        version = Version(f"v{number}", "a.mp4", 25, 10, b"", 0.0)
+        download.handle(Located(Location(version, holders(1))))
+        actions.append(download.handle(TryEnded(False, {"keeper-1": "it has no such version"})))
+    return actions
+
+
+def test_a_file_that_is_overwritten_at_every_try_is_read_in_the_end_or_given_up_at_some_time() -> None:
+    """FAULTS 28, and guarantee 8: a name may be written faster than it is read, for a while."""
+    assert _overwritten(MAX_VERSIONS - 1) == [Locate()] * (MAX_VERSIONS - 1)
+    assert isinstance(_overwritten(MAX_VERSIONS)[-1], Fail)
 
 
 def test_when_nobody_else_has_it_the_error_names_everybody_and_why() -> None:

@@ -97,7 +97,7 @@ def test_after_a_long_stretch_a_transfer_lets_those_go_first_who_wait() -> None:
 
         long.moved(1)
 
-        assert crowd.began == [0]
+        wait_for("the one that waits", crowd.has_begun(1))
     crowd.join()
 
 
@@ -112,6 +112,7 @@ def test_copies_go_one_at_a_time_while_a_client_is_there_and_all_together_when_i
 
     crowd.end(0, 1)
     crowd.want(2)
+    wait_for("the next client", crowd.has_begun(4))
     assert crowd.began == [0, 10, 1, 2]
     crowd.end(2, 10, 11, 12)
 
@@ -160,7 +161,7 @@ def test_a_client_that_comes_gets_a_copys_turn_after_a_short_stretch(monkeypatch
         assert crowd.began == [0]
         crowd.end(0, 1)
         first.moved(COPY_STRETCH_BYTES)
-        assert crowd.began == [0, 1]
+        wait_for("the second client", crowd.has_begun(2))
         second.moved(1)
     crowd.join()
 
