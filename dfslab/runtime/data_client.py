@@ -30,7 +30,7 @@ from dfslab.runtime.checksum import block_crcs
 from dfslab.runtime.gate import NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
-from dfslab.runtime.sockets import shut
+from dfslab.runtime.sockets import is_local, shut, stay_on_this_machine
 from dfslab.runtime.tls import client_context
 from dfslab.runtime.turns import Turn, Turns
 from dfslab.runtime.wire import error_from, operation_bytes
@@ -57,6 +57,8 @@ class Connection:
         self._nic.connect(self.keeper, CONNECT_TIMEOUT_S, self._is_aborted)
         sock = socket.create_connection((self.address.host, self.address.port), timeout=CONNECT_TIMEOUT_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if is_local(self.address.host):
+            stay_on_this_machine(sock)
         if self._tls is not None:
             sock = self._secured(sock, self._tls)
         sock.settimeout(self._stall_timeout_s)
@@ -330,7 +332,7 @@ class DataClient:
 
     def _turn(self, address: Address) -> contextlib.AbstractContextManager[Turn]:
         """Wait for leave to move bytes: both ends are on this machine, maybe with many others, and nothing is slow."""
-        if is_local(address) and self._nic.network.is_plain:
+        if is_local(address.host) and self._nic.network.is_plain:
             return _TURNS.turn(is_copy=self._copies)
         return contextlib.nullcontext(Turn())
 
@@ -391,11 +393,6 @@ class DataClient:
             addresses = list(self._idle)
         for address in addresses:
             self._discard_idle(address)
-
-
-def is_local(address: Address) -> bool:
-    """Return True for an address of this very machine."""
-    return address.host == "localhost" or address.host.startswith("127.")
 
 
 def _fill(view: memoryview, source: Callable[[memoryview], int]) -> None:
