@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import signal
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from benchmarks.rows import MODULES
 from benchmarks.table import Result, chosen, run
 
 ROUNDS, QUICK_ROUNDS = 5, 3
+ROOM_BYTES = 12_000_000_000
+"""What the largest rows take: repair, of 2 GB in 3 copies and as much again beside it."""
 
 
 def arguments() -> argparse.Namespace:
@@ -73,6 +76,8 @@ def main() -> int:
         folder = Path(name)
         if asked.quick:
             return watch(folder, rounds, asked.rows)
+        if shutil.disk_usage(folder).free < ROOM_BYTES:
+            sys.exit(f"{folder.parent} has less than {ROOM_BYTES / 1e9:.0f} GB of room; name another with TMPDIR=...")
         results = measure(folder, rounds, words=asked.rows, quick=False)
         about = machine.describe(folder)
     print(f"\n{publish.text(results)}")

@@ -63,7 +63,7 @@ class Links:
         """Return the connection to a port of loopback."""
         if port not in self._open:
             self._open[port] = socket.create_connection((HOST, port))
-            self._open[port].setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            _tune(self._open[port])
         return self._open[port]
 
     def close(self) -> None:
@@ -87,6 +87,7 @@ class RawKeeper:
         self.successor: RawKeeper | None = None
         self._directory = os.open(folder, os.O_RDONLY)
         self._listener = socket.create_server((HOST, 0))
+        _tune(self._listener)  # and with it what it accepts
         self.port: int = self._listener.getsockname()[1]
         self._connections: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, name="raw-accept")]
@@ -119,7 +120,6 @@ class RawKeeper:
                 connection, _ = self._listener.accept()
             except OSError:  # it was shut down
                 return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._connections.append(connection)
             self._threads.append(threading.Thread(target=self._serve, args=(connection,), name="raw-serve"))
             self._threads[-1].start()
@@ -356,6 +356,12 @@ def in_parallel(works: Sequence[Callable[[], object]]) -> None:
         works[-1]()
         for other in others:
             other.result()
+
+
+def _tune(link: socket.socket) -> None:
+    """Send at once, and as fast as it goes: loopback has no path to be careful with, where BBR would pace and probe."""
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    link.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")  # every kernel has it, and lets everybody
 
 
 def _receive(link: socket.socket, view: memoryview, *, may_end: bool = False) -> bool:

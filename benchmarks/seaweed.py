@@ -35,8 +35,9 @@ END_S = 10.0
 IDLE_S = 5.0
 Body = bytes | BinaryIO | None
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-MOST_BYTES = 6 << 30
-GARBAGE = 0.3
+KEPT_BYTES = 64 << 20
+RECLAIM_S = 10.0
+GARBAGE = 0.01
 """The share of a volume that deleted files take, from which on it is written anew."""
 TIMEOUT_S = 120.0
 TIED = """
@@ -132,10 +133,17 @@ class Seaweed:
         return self._stack.enter_context(contextlib.closing(SeaweedFiler(self.filer_port)))
 
     def reclaim(self) -> None:
-        """Have the space of deleted files given back when there is much, which it does every 14 minutes by itself."""
-        volumes = self._folder.glob("volume-*/*.dat")
-        if sum(path.stat().st_size for path in volumes) > MOST_BYTES:
+        """Have the space of deleted files given back, which it does every 14 minutes by itself.
+
+        Deletions reach the volumes a moment after they are answered.
+        """
+        deadline = time.monotonic() + RECLAIM_S
+        while self._stored_bytes() > KEPT_BYTES and time.monotonic() < deadline:
+            time.sleep(0.1)
             _get(self._master_port, f"/vol/vacuum?garbageThreshold={GARBAGE}")
+
+    def _stored_bytes(self) -> int:
+        return sum(path.stat().st_size for path in self._folder.glob("volume-*/*.dat") if path.exists())
 
 
 @contextlib.contextmanager

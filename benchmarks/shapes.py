@@ -26,6 +26,7 @@ from benchmarks.systems import (
     dfslab_started,
     limit_started,
     peer_started,
+    settle,
     timed,
 )
 from benchmarks.table import Measure, Side
@@ -87,7 +88,7 @@ class Trip:
         self._names = [
             [f"{prefix}/{client}-{number}" for number in range(self._files)] for client in range(self._count)
         ]
-        rate = self._run(lambda client, name: client.upload(source, name, self._copies))
+        rate = self._run(lambda client, name: client.upload(source, name, self._copies), self._copies)
         self._system().rest()
         return rate
 
@@ -114,7 +115,7 @@ class Trip:
         """The rate of the slowest client of the last run over that of the fastest: they carried the same."""
         return min(self.seconds) / max(self.seconds)
 
-    def _run(self, transfer: Callable[[Client, str], None]) -> float:
+    def _run(self, transfer: Callable[[Client, str], None], copies: int = 1) -> float:
         clients = self._system().clients(self._count)
         self.seconds = [0.0] * self._count
 
@@ -124,9 +125,11 @@ class Trip:
                 transfer(clients[number], name)
             self.seconds[number] = time.perf_counter() - started
 
+        size = self._count * self._files * size_of(self._source())
+        settle(self._folder, copies * size)
         took = timed(lambda: in_parallel([partial(work, number) for number in range(self._count)]))
         self.files_s = self._count * self._files / took
-        return self.files_s * size_of(self._source()) / 1e6
+        return size / 1e6 / took
 
 
 def by(trips: Mapping[Side, Trip], measure: Callable[[Trip], float]) -> dict[Side, Measure]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-import mmap
 import os
 import tempfile
 import time
@@ -26,7 +25,8 @@ from dfslab.cluster import Cluster
 Source = Path | bytes
 WAIT_S = 300.0
 DELETERS = 8
-MEMORY_BYTES = 1 << 30
+BLOCK_BYTES = 1 << 20
+MOST_WARMED_BYTES = 2 << 30
 
 
 class Client(Protocol):
@@ -203,16 +203,30 @@ def peer_started() -> Iterator[Peer]:
         yield Peer(running)
 
 
-def timed(transfer: Callable[[], object]) -> float:
-    """Return the seconds of a transfer that begins with nothing left to write to the disk, and with memory at hand.
+def settle(folder: Path, needed_bytes: int = 0) -> None:
+    """Have the machine in the same state before each timed part, whoever came before.
 
-    Otherwise its fsyncs would wait for bytes of whoever came before and did not sync them; SeaweedFS does not. And a
-    virtual machine gives memory that has been free for a while back to its host: who writes to it first pays several
-    times what the next one does, and that would always be the same one of a round.
+    Nothing is left to write to the disk: otherwise an fsync would wait for bytes of whoever did not sync them, as
+    SeaweedFS does not. And the page cache gets the memory that is needed at its usual price: a virtual machine
+    hands memory that lies free for two seconds back to its host, and to get a page again costs ten times a
+    write to it. A transfer of 256 MiB was three times slower for it, when another's files kept what was at hand.
+    Anonymous memory would not do: it is of smaller pieces than those that a file's writes are given.
     """
     os.sync()
-    with mmap.mmap(-1, MEMORY_BYTES, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_POPULATE", 0)):
-        pass
+    warmed = min(needed_bytes, MOST_WARMED_BYTES, _available_bytes() // 10)  # less than what the kernel begins to write
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        block = bytes(BLOCK_BYTES)
+        for _ in range(0, warmed, BLOCK_BYTES):
+            file.write(block)
+
+
+def _available_bytes() -> int:
+    fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text("ascii").splitlines())
+    return int(fields["MemAvailable"].split()[0]) * 1024
+
+
+def timed(transfer: Callable[[], object]) -> float:
+    """Return the seconds of a transfer; `settle` comes before."""
     started = time.perf_counter()
     transfer()
     return time.perf_counter() - started
@@ -222,8 +236,8 @@ def check_same(source: Source, got: Path) -> None:
     """Raise when a download is not what was uploaded, byte by byte; and take the download away."""
     with got.open("rb") as ours, _opened(source) as theirs:
         while True:
-            block = theirs.read(1 << 20)
-            if block != ours.read(1 << 20):
+            block = theirs.read(BLOCK_BYTES)
+            if block != ours.read(BLOCK_BYTES):
                 raise AssertionError(f"{got.name}: the download is not what was uploaded")
             if not block:
                 break

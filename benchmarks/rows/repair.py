@@ -9,7 +9,6 @@ as many files, between the five keepers that are left, several at a time, and be
 from __future__ import annotations
 
 import contextlib
-import os
 import tempfile
 import threading
 import time
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from benchmarks import raw
 from benchmarks.context import Context
-from benchmarks.systems import WAIT_S, Client, Limit, Source, check_same, dfslab_started, timed
+from benchmarks.systems import WAIT_S, Client, Limit, Source, check_same, dfslab_started, settle, timed
 from benchmarks.table import Row
 from dfslab.cluster import Cluster
 from dfslab.core.trace import Kind
@@ -31,6 +30,8 @@ FILES = 32
 """Of 3 copies on 6 keepers: about 1 GB on each."""
 STREAMS = 4
 ALONE_S = 2.0
+NOTICED_S = 2.5
+"""How long a death is not noticed: as long passes before the limit begins."""
 FOREGROUND = "foreground"
 SMALL_FILES = 50
 SMALL_BYTES = 64 * 1024
@@ -160,6 +161,8 @@ class _BareRepairs(_Repairs):
                 for stored in limit.stored.values()
             ]
             size = FILE_BYTES * len(copies)
+            settle(folder, size)
+            _let_pass(NOTICED_S)
             seconds = timed(partial(cluster.copy, copies, STREAMS))
             for stored, _, target in copies:
                 target.delete(stored.number)
@@ -167,6 +170,8 @@ class _BareRepairs(_Repairs):
             began = time.monotonic()
             with downloading(client, FOREGROUND, self.source, folder) as spans:
                 _let_pass(ALONE_S)
+                settle(folder, size)
+                _let_pass(NOTICED_S)
                 started = time.monotonic()
                 cluster.copy(copies, STREAMS)
                 repair = Span(started, time.monotonic(), size)
@@ -180,7 +185,7 @@ def _let_pass(seconds: float) -> None:
 
 def _kill_and_repair(cluster: Cluster, victim: str) -> Span:
     """Kill a keeper, wait until every file has its copies again, and return when what was copied, by the trace."""
-    os.sync()
+    settle(cluster.root, FILE_BYTES * FILES // 2)
     cluster.kill(victim)
     cluster.wait_for_replicas(timeout_s=WAIT_S)
     events = list(cluster.trace)

@@ -15,7 +15,7 @@ from functools import partial
 from benchmarks import bare
 from benchmarks.context import Context
 from benchmarks.shapes import Systems, Trip, by, down_and_gone, up_and_gone
-from benchmarks.systems import Source, timed
+from benchmarks.systems import Source, settle, timed
 from benchmarks.table import Row, Side
 
 MIB = 1 << 20
@@ -60,6 +60,7 @@ def _ground(context: Context, systems: Systems) -> list[Row]:
 
     def page_cache() -> float:
         path = context.folder / "page-cache"
+        settle(context.folder, SIZE)
         seconds = timed(partial(bare.write_page_cache, path, SIZE))
         path.unlink()
         return SIZE / 1e6 / seconds
