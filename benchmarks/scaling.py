@@ -36,7 +36,15 @@ KEEPERS = (6, 12, 25, 50, 100, 200)
 IDLE_S = 5.0
 CATALOGS = (1_000, 3_000, 10_000, 30_000, 100_000)
 CATALOG_KEEPERS = 1_000
-LOOKS = (("#0072B2", "o", "-"), ("#D55E00", "s", "--"), ("#009E73", "^", "-."), ("#CC79A7", "D", ":"))
+CORE_KEEPERS = (10, 30, 100, 300, 1_000)
+CORE_FILES = 10_000
+LOOKS = (
+    ("#0072B2", "o", "-"),
+    ("#D55E00", "s", "--"),
+    ("#009E73", "^", "-."),
+    ("#CC79A7", "D", ":"),
+    ("#E69F00", "v", (0, (6, 2))),
+)
 """Okabe and Ito's colours, and a marker and a dash for who sees none."""
 
 
@@ -54,6 +62,11 @@ class Line:
         last = self.points[len(self.points) // 2 :] if len(self.points) > 3 else self.points
         x, y = np.log([point[0] for point in last]), np.log([point[1] for point in last])
         return float(np.polyfit(x, y, 1)[0])
+
+
+def plain(value: float, position: int) -> str:
+    """Return a mark of an axis in figures that everybody reads: 10,000 and 0.01."""
+    return f"{value:,.10g}"
 
 
 @dataclass(frozen=True)
@@ -102,12 +115,12 @@ class Curves:
             axes.set_xscale("log")
             axes.set_yscale("log")
             axes.set_xticks([point[0] for point in self.lines[0].points])
-            axes.xaxis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:,.4g}"))
+            axes.xaxis.set_major_formatter(FuncFormatter(plain))
             axes.xaxis.set_minor_formatter(NullFormatter())
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, position: f"{value:,.4g}"))
+            axes.yaxis.set_major_formatter(FuncFormatter(plain))
             axes.grid(visible=True, which="major", alpha=0.3)
             axes.set_xlabel(self.against)
-            axes.set_ylabel(self.unit)
+            axes.set_ylabel(f"CPU ({self.unit})" if "core" in self.unit else f"time ({self.unit})")
             axes.set_title(self.title)
             picture.legend(loc="outside lower center", ncols=2)
             picture.savefig(path, metadata={"Date": None})
@@ -166,6 +179,7 @@ def by_files() -> Iterator[Curves]:
         "scan with nothing to do": Line("scan with nothing to do", "not grow"),
         "heartbeat": Line("heartbeat", "not grow"),
         "upload": Line("upload", "not grow"),
+        "list": Line("a page of the list", "not grow"),
         "death": Line("death of a keeper with 300 files", "not grow"),
     }
     for files in CATALOGS:
@@ -174,10 +188,24 @@ def by_files() -> Iterator[Curves]:
         lines["scan with nothing to do"].points.append((files, median(core.scan_ms)))
         lines["heartbeat"].points.append((files, median(core.heartbeat_us) / 1e3))
         lines["upload"].points.append((files, median(core.upload_ms)))
+        lines["list"].points.append((files, median(core.list_ms)))
         lines["death"].points.append((files, median(core.death_ms)))
     against = "files in the catalog"
     yield Curves("catalog", "One event of the master's core", against, "ms", [*lines.values()])
     yield Curves("catalog-restart", "The master's core after a restart", against, "s", (restart,))
+
+
+def by_core_keepers() -> Iterator[Curves]:
+    """Yield what the master's core takes against the keepers that it knows; all have their share of as many files."""
+    beat, scan = Line("heartbeat", "not grow"), Line("scan with nothing to do", "not grow")
+    upload, tick = Line("upload", "grow linearly at most"), Line("look at the timers", "grow linearly")
+    for keepers in CORE_KEEPERS:
+        core = Loaded(CORE_FILES, keepers)
+        beat.points.append((keepers, median(core.heartbeat_us) / 1e3))
+        scan.points.append((keepers, median(core.scan_ms)))
+        upload.points.append((keepers, median(core.upload_ms)))
+        tick.points.append((keepers, median(core.tick_ms)))
+    yield Curves("core-keepers", "One event of the master's core", "keepers", "ms", (beat, scan, upload, tick))
 
 
 @contextmanager
@@ -189,6 +217,7 @@ def _folder() -> Iterator[Path]:
 def measured() -> Iterator[Curves]:
     """Yield every picture's curves, as they are measured."""
     yield from by_files()
+    yield from by_core_keepers()
     yield from by_keepers()
     with _folder() as folder, Context(folder) as context:
         system = context.lazily(lambda: dfslab_started(folder))

@@ -31,6 +31,7 @@ FEWER_FILES = FILES // 10
 VICTIMS_FILES = 300
 BEATS = 10_000
 UPLOADS = 50
+PAGE, PAGES = 100, 20
 SIZE, BLOCK = 1_000_000, 262_144
 CHECKSUMS = bytes(CHECKSUM_BYTES * 4)
 ROOM = 10**12
@@ -76,7 +77,7 @@ class Loaded:
     """A master with so many files on so many keepers, all alive; `death_ms` uses a keeper up each time."""
 
     def __init__(self, files: int, keepers: int) -> None:
-        self._now = 1.0
+        self._now, self._files = 1.0, files
         self._names = [f"keeper-{number}" for number in range(1, keepers + 1)]
         self._victims = iter(range(keepers))
         self._numbers = itertools.count()
@@ -140,6 +141,17 @@ class Loaded:
             events.ReplicaStored(1, slot.keeper, INCARNATION, slot.version, SIZE, BLOCK, CHECKSUMS, path, 0.0, "")
         )
         self._handle(events.AwaitUpload(1, name, 10.0))
+
+    def list_ms(self) -> float:
+        """Return the mean milliseconds of a page of names, here and there; the first of all puts them in order."""
+        self._master.files(limit=PAGE)
+        behind = [f"file-{self._files * place // PAGES:06}" for place in range(PAGES)]
+        return 1e3 / PAGES * _seconds(lambda: [self._master.files(after=name, limit=PAGE) for name in behind])
+
+    def tick_ms(self) -> float:
+        """Return the milliseconds of a look at the timers, ten times a second, when nothing is due."""
+        self._handle(events.Tick())  # whatever was due
+        return 1e3 * _seconds(partial(self._handle, events.Tick()))
 
     def death_ms(self) -> float:
         """Return the milliseconds of the tick that finds a keeper dead and orders the first copies."""

@@ -95,9 +95,10 @@ class LookupTable:
         """Yield the names behind `after` that start with `prefix`, in their order."""
         if self._in_order is None:
             self._in_order = sorted(self.names)
-        first = max(bisect_right(self._in_order, after), bisect_left(self._in_order, prefix))
-        names = itertools.islice(self._in_order, first, None)
-        return itertools.takewhile(lambda name: name.startswith(prefix), names)
+        names = self._in_order
+        first = max(bisect_right(names, after), bisect_left(names, prefix))
+        following = map(names.__getitem__, range(first, len(names)))
+        return itertools.takewhile(lambda name: name.startswith(prefix), following)
 
     def _mark_deleted(self, version_id: str) -> Version:
         version = replace(self.versions[version_id], deleted=True)

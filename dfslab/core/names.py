@@ -42,7 +42,7 @@ def _why_refused(name: str) -> str:
         return "it starts with '/'"
     if len(encoded) > MAX_NAME_BYTES:
         return f"it has {len(encoded)} bytes, {MAX_NAME_BYTES} are allowed"
-    if any(unicodedata.category(char) == "Cc" for char in name):
+    if not name.isprintable() and any(unicodedata.category(char) == "Cc" for char in name):
         return "it contains a control character"
     for part in name.split("/"):
         if part in ("", ".", ".."):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 import re
@@ -67,6 +68,7 @@ def address_from(message: pb.Address) -> Address:
     return Address(message.host, message.port)
 
 
+@functools.lru_cache(maxsize=4096)  # each answer names some of the same few hosts
 def _is_host(text: str) -> bool:
     if ":" not in text:
         return _HOST.fullmatch(text) is not None

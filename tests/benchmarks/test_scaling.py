@@ -43,5 +43,5 @@ def test_the_page_takes_figures_between_their_markers_and_nowhere_else() -> None
 
 def test_the_page_has_a_place_for_every_picture() -> None:
     page = (DOCS / "performance.md").read_text("utf-8")
-    for key in ("file-size", "clients", "keepers-start", "keepers-idle", "catalog", "catalog-restart"):
+    for key in ("file-size", "clients", "keepers-start", "keepers-idle", "core-keepers", "catalog", "catalog-restart"):
         put(page, key, "")

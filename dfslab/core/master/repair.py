@@ -61,6 +61,8 @@ def run_scan(state: MasterState, now: float, out: Effects, *, asked: bool = Fals
 
     A policy that fails is named to whoever `asked`, else in the trace.
     """
+    if not state.short:
+        state.short.clear()  # an empty dict that was large is walked through as if it still were
     state.end_all_pauses(now)
     planned = propose(state, now, state.backlog) if asked else _propose(state, now, out)
     drops, again = propose_drops(state, now), list(state.unconfirmed_drops)
