@@ -51,12 +51,16 @@ def test_a_parallel_download_measures_every_combination_so_often() -> None:
 
 
 def test_emulated_links_give_the_rates_that_were_predicted() -> None:
-    """20 MB/s a keeper: 20, 40, 60; with a client of 30 MB/s, 20, 30, 30."""
-    runs = bench.parallel_download(sizes_mb=(8,), links=[TWENTY], clients=[None, Link(rate_mb_s=30)], **SMALL)
+    """20 MB/s a keeper: 20, 40, 60; with a client of 30 MB/s, 20, 30, 30.
+
+    A busy machine takes from the rates; nothing adds to them. Too little is what the next number of holders
+    down would have given.
+    """
+    runs = bench.parallel_download(sizes_mb=(16,), links=[TWENTY], clients=[None, Link(rate_mb_s=30)], **SMALL)
 
     best = runs.groupby(["client_link", "holders"])[["rate_mb_s", "predicted_mb_s"]].max()
-    assert list(best.predicted_mb_s) == pytest.approx([20, 30, 30, 20, 40, 60], rel=0.14)  # buckets start full
-    assert list(best.rate_mb_s) == pytest.approx(list(best.predicted_mb_s), rel=0.1)
+    assert list(best.predicted_mb_s) == pytest.approx([20, 30, 30, 20, 40, 60], rel=0.05)  # buckets start full
+    assert (best.rate_mb_s > [16, 22, 22, 16, 25, 45]).all()
     assert (runs.rate_mb_s <= runs.predicted_high_mb_s * 1.001).all()
 
 
