@@ -55,8 +55,7 @@ class Pacemaker:
         with self._changed:
             self._sleepers[sleeper] = None
             self._push(sleeper)
-            if not self._threads:
-                self._start_thread()
+            self._have_one_to_take_over()
             self._changed.notify_all()
 
     def remove(self, sleeper: Sleeper, timeout_s: float) -> None:
@@ -124,9 +123,14 @@ class Pacemaker:
     def _take(self, now: float) -> Sleeper:
         _, _, sleeper = heapq.heappop(self._due)
         self._since, self._awake[sleeper] = now, None
-        if self._due and len(self._threads) < self._wanted():
-            self._start_thread()
+        if self._due:
+            self._have_one_to_take_over()
         return sleeper
+
+    def _have_one_to_take_over(self) -> None:
+        """Start a thread for those who wait, unless the leader is free for them or another is there already."""
+        if not self._threads or (self._since is not None and len(self._threads) < self._wanted()):
+            self._start_thread()
 
     def _wait(self, me: threading.Thread, now: float) -> None:
         until_s = self._due[0][0] if self._due else None

@@ -101,6 +101,20 @@ def test_all_that_are_held_up_at_once_are_each_woken_and_all_go_on(pacemaker: Pa
         sleeper.wait_for_wakes(3)
 
 
+def test_one_that_comes_while_the_only_other_is_held_up_is_woken(pacemaker: Pacemaker) -> None:
+    """There was nobody else to wake when that one was woken, and so no thread to take over."""
+    held, other = Sleeper(), Sleeper()
+    held.passes.clear()
+    pacemaker.add(held)
+    assert held.is_held.wait(DEADLINE_S)
+
+    pacemaker.add(other)
+    try:
+        other.wait_for_wakes(3)
+    finally:
+        held.passes.set()
+
+
 def test_one_that_has_ended_is_not_woken_again(pacemaker: Pacemaker) -> None:
     ending, other = Sleeper(wakes=3), Sleeper()
     pacemaker.add(ending)
