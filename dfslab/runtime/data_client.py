@@ -25,7 +25,7 @@ from dfslab.core.model import Address
 from dfslab.core.retrieval import NO_ANSWER
 from dfslab.core.tickets import ProofKey
 from dfslab.runtime import dfs_pb2 as pb
-from dfslab.runtime import failpoints, frames
+from dfslab.runtime import failpoints, frames, sockets
 from dfslab.runtime.checksum import block_crcs
 from dfslab.runtime.gate import NodeDown
 from dfslab.runtime.network import Nic
@@ -61,7 +61,7 @@ class Connection:
             stay_on_this_machine(sock)
         if self._tls is not None:
             sock = self._secured(sock, self._tls)
-        sock.settimeout(self._stall_timeout_s)
+        sockets.wait_at_most(sock, self._stall_timeout_s)
         self._wire = PacedSocket(sock, self._nic, self.keeper, self._stall_timeout_s)
         self._wire.given_up = self._is_aborted
         if self._aborted:  # while it was being opened, when there was nothing to shut yet
@@ -87,9 +87,9 @@ class Connection:
     def _is_aborted(self) -> bool:
         return self._aborted
 
-    def settimeout(self, seconds: float) -> None:
+    def wait_at_most(self, seconds: float) -> None:
         """Set the longest silence."""
-        self.wire.sock.settimeout(seconds)
+        sockets.wait_at_most(self.wire.sock, seconds)
 
     def abort(self) -> None:
         """End the connection under whoever is using it."""
@@ -150,8 +150,6 @@ class DataClient:
         Connections to one keeper that are kept for the next request.
     ca : bytes, optional
         The authority, in PEM, by whose certificates keepers are known; without it no TLS is spoken.
-    copies : bool
-        What it moves are copies between keepers, which go behind what clients move.
     """
 
     def __init__(
@@ -162,9 +160,8 @@ class DataClient:
         *,
         idle_per_address: int = 16,
         ca: bytes | None = None,
-        copies: bool = False,
     ) -> None:
-        self._tls, self._copies = None if ca is None else client_context(ca), copies
+        self._tls = None if ca is None else client_context(ca)
         self._idle_per_address = idle_per_address
         self._stall_timeout_s, self._nic, self._gate = stall_timeout_s, nic, nic.gate
         self._proofs = ProofKey(token.encode())
@@ -214,10 +211,12 @@ class DataClient:
         ticket: bytes,
         *,
         on_connection: Callable[[Connection], None] = lambda connection: None,
+        is_behind: bool = False,
     ) -> None:
         """Fetch a range, check every block, and hand it to `sink(bytes, offset)` in runs of whole blocks.
 
-        `ticket` is the master's leave to read the version from that keeper.
+        `ticket` is the master's leave to read the version from that keeper. What is a copy between keepers that
+        nobody waits for `is_behind` what clients move.
 
         Raises
         ------
@@ -235,7 +234,7 @@ class DataClient:
             ticket=ticket,
             get=pb.Get(version=wanted.version, offset=wanted.offset, length=wanted.length),
         )
-        with self._turn(address) as turn:
+        with self._turn(address, is_copy=is_behind) as turn:
             connection = self._asked(keeper, address, request, on_connection)
             with self._borrowed(connection):
                 self._receive(connection, wanted, sink, turn)
@@ -274,20 +273,20 @@ class DataClient:
             try:
                 with self._turn(address) as turn:
                     checksums = self._send_blocks(connection, order, source, sent, turn)
-                connection.wire.sock.sendall(checksums)
+                sockets.send(connection.wire.sock, checksums)
             except OSError as error:
                 if isinstance(error, DfsError):
                     raise
                 _raise_what_the_keeper_said(connection)
                 raise
-            connection.settimeout(self._stall_timeout_s + PATIENCE_S)
+            connection.wait_at_most(self._stall_timeout_s + PATIENCE_S)
             try:
                 connection.read_reply()
             except OSError as error:  # it has every byte, and may have stored them
                 if isinstance(error, DfsError):
                     raise
                 raise KeeperUnreachable(keeper=keeper, reason=_reason(error), definite=False) from None
-            connection.settimeout(self._stall_timeout_s)
+            connection.wait_at_most(self._stall_timeout_s)
 
     def _asked(
         self, keeper: str, address: Address, request: pb.DataRequest, on_connection: Callable[[Connection], None]
@@ -330,28 +329,28 @@ class DataClient:
         if not keep:
             self._give_back(connection)
 
-    def _turn(self, address: Address) -> contextlib.AbstractContextManager[Turn]:
+    def _turn(self, address: Address, *, is_copy: bool = False) -> contextlib.AbstractContextManager[Turn]:
         """Wait for leave to move bytes: both ends are on this machine, maybe with many others, and nothing is slow."""
         if is_local(address.host) and self._nic.network.is_plain:
-            return _TURNS.turn(is_copy=self._copies)
+            return _TURNS.turn(is_copy=is_copy)
         return contextlib.nullcontext(Turn())
 
     def _receive(
         self, connection: Connection, wanted: Range, sink: Callable[[memoryview, int], None], turn: Turn
     ) -> None:
-        buffer = frames.buffer()
-        step = max(1, len(buffer) // wanted.block_size) * wanted.block_size
         connection.wire.expect(wanted.length)
         done = 0
-        while done < wanted.length:
-            view = buffer[: min(step, wanted.length - done)]
-            connection.wire.receive_into(view)
-            if self._gate is not None:
-                self._gate.check()
-            _check_blocks(view, done, wanted, connection.keeper)
-            sink(view, wanted.offset + done)
-            done += len(view)
-            turn.moved(len(view))
+        with frames.buffer() as buffer:
+            step = max(1, len(buffer) // wanted.block_size) * wanted.block_size
+            while done < wanted.length:
+                view = buffer[: min(step, wanted.length - done)]
+                connection.wire.receive_into(view)
+                if self._gate is not None:
+                    self._gate.check()
+                _check_blocks(view, done, wanted, connection.keeper)
+                sink(view, wanted.offset + done)
+                done += len(view)
+                turn.moved(len(view))
 
     def _send_blocks(
         self,
@@ -361,23 +360,23 @@ class DataClient:
         sent: Callable[[int], None],
         turn: Turn,
     ) -> bytes:
-        buffer = frames.buffer()
-        step = max(1, len(buffer) // order.block_size) * order.block_size
         checksums = bytearray()
         connection.wire.expect(order.size)
         connection.wire.begin()
         done = 0
-        while done < order.size:
-            view = buffer[: min(step, order.size - done)]
-            _fill(view, source)
-            checksums += block_crcs(view, order.block_size)
-            if self._gate is not None:
-                self._gate.check()
-            failpoints.hit("client.sending")
-            connection.wire.send(view)
-            done += len(view)
-            turn.moved(len(view))
-            sent(done)
+        with frames.buffer() as buffer:
+            step = max(1, len(buffer) // order.block_size) * order.block_size
+            while done < order.size:
+                view = buffer[: min(step, order.size - done)]
+                _fill(view, source)
+                checksums += block_crcs(view, order.block_size)
+                if self._gate is not None:
+                    self._gate.check()
+                failpoints.hit("client.sending")
+                connection.wire.send(view)
+                done += len(view)
+                turn.moved(len(view))
+                sent(done)
         return bytes(checksums)
 
     def _discard_idle(self, address: Address) -> None:
@@ -415,7 +414,7 @@ def _check_blocks(view: memoryview, done: int, wanted: Range, keeper: str) -> No
 def _raise_what_the_keeper_said(connection: Connection) -> None:
     """After a failed send, raise the keeper's own error if it sent one before it closed the connection."""
     try:
-        connection.settimeout(1.0)
+        connection.wait_at_most(1.0)
         connection.read_reply()
     except OSError as error:
         if isinstance(error, DfsError):

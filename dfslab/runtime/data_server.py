@@ -17,7 +17,7 @@ import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock, Thread
+from threading import BoundedSemaphore, Thread
 
 from dfslab.core.errors import BadToken, DfsError, LimitReached, ProtocolError
 from dfslab.core.model import Address
@@ -28,7 +28,7 @@ from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
 from dfslab.runtime.rpc import listen
-from dfslab.runtime.sockets import allow_many_descriptors, is_local, shut, stay_on_this_machine
+from dfslab.runtime.sockets import allow_many_descriptors, is_local, shut, stay_on_this_machine, wait_at_most
 from dfslab.runtime.tls import NodeTls, server_context
 from dfslab.runtime.wire import error_to, operation_bytes
 
@@ -39,11 +39,12 @@ MAX_CONNECTIONS = 1024
 PAUSE_S = 0.2
 """How long nobody is taken in while the process has no descriptor left and no connection to close for one."""
 OUT_OF_DESCRIPTORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-WORKERS = 16
-LINGER_S = 0.005
-"""How long a thread that has served a chunk waits for the next one of the same connection."""
-WORTH_LINGERING_BYTES = 1024 * 1024
-"""Less is a small file or the end of one: whoever asked for it has nothing more to ask for here."""
+WORKERS = 32
+LINGERERS = WORKERS // 2
+LINGER_S = 0.25
+"""How long a thread that has served a request waits for the next one of the same connection, unless as many as
+`LINGERERS` wait already. A request that finds its thread there spares two others' hand-overs.
+"""
 
 
 Reply = Callable[[int], None]
@@ -143,8 +144,7 @@ class DataServer:
         self._returned: collections.deque[_Caller] = collections.deque()
         self._callers: dict[socket.socket, _Caller] = {}
         self._open: dict[socket.socket, None] = {}
-        self._serving = 0
-        self._count = Lock()
+        self._places = BoundedSemaphore(LINGERERS)
         self._accepts_at: float | None = None  # None: it is accepting
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -257,7 +257,6 @@ class DataServer:
             self._drop(caller)
         else:
             self._forget(caller)
-            self._now_serving(1)
             self._pool.submit(self._work, caller, request)
 
     def _proven(self, body: bytes) -> pb.DataRequest:
@@ -283,10 +282,10 @@ class DataServer:
             wanted: pb.DataRequest | None = request
             while wanted is not None:
                 self._gate.check()
-                caller.sock.settimeout(self._stall_timeout_s)
+                wait_at_most(caller.sock, self._stall_timeout_s)
                 self._answer(caller, wanted)
                 self._gate.check()
-                wanted = self._next_at_once(caller) if wanted.get.length >= WORTH_LINGERING_BYTES else None
+                wanted = self._next_at_once(caller)
             self._returned.append(caller)
             self._wake()
         except (OSError, NodeDown):
@@ -294,24 +293,21 @@ class DataServer:
         except Exception as error:  # noqa: BLE001 - the boundary of a node: it is traced, the peer sees the end
             self._note_error(f"{type(error).__name__}: {error}")
             self._shut_down(caller.sock)
-        finally:
-            self._now_serving(-1)
-
-    def _now_serving(self, more: int) -> None:
-        with self._count:
-            self._serving += more
 
     def _next_at_once(self, caller: _Caller) -> pb.DataRequest | None:
         """Return the caller's next request if it comes whole and while nobody waits for this thread; else None.
 
         A download asks for its next chunk as soon as it has one: this spares two threads' hand-overs a chunk.
         """
-        if self._serving > WORKERS or isinstance(caller.sock, ssl.SSLSocket):
+        if isinstance(caller.sock, ssl.SSLSocket) or not self._places.acquire(blocking=False):
             return None
-        poll = select.poll()
-        poll.register(caller.sock, select.POLLIN)
-        if not poll.poll(LINGER_S * 1000):
-            return None
+        try:
+            poll = select.poll()
+            poll.register(caller.sock, select.POLLIN)
+            if not poll.poll(LINGER_S * 1000):
+                return None
+        finally:
+            self._places.release()
         caller.sock.setblocking(False)
         body = caller.next_request()
         if body is None:

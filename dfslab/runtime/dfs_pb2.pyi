@@ -463,7 +463,7 @@ class OrderOutcome(_message.Message):
     def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ...) -> None: ...
 
 class FetchReplica(_message.Message):
-    __slots__ = ("copy_id", "version", "file_name", "size", "block_size", "checksums", "source", "source_data_address", "incarnation", "cause", "ticket")
+    __slots__ = ("copy_id", "version", "file_name", "size", "block_size", "checksums", "source", "source_data_address", "incarnation", "cause", "ticket", "awaited")
     COPY_ID_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     FILE_NAME_FIELD_NUMBER: _ClassVar[int]
@@ -475,6 +475,7 @@ class FetchReplica(_message.Message):
     INCARNATION_FIELD_NUMBER: _ClassVar[int]
     CAUSE_FIELD_NUMBER: _ClassVar[int]
     TICKET_FIELD_NUMBER: _ClassVar[int]
+    AWAITED_FIELD_NUMBER: _ClassVar[int]
     copy_id: str
     version: str
     file_name: str
@@ -486,7 +487,8 @@ class FetchReplica(_message.Message):
     incarnation: int
     cause: str
     ticket: bytes
-    def __init__(self, copy_id: _Optional[str] = ..., version: _Optional[str] = ..., file_name: _Optional[str] = ..., size: _Optional[int] = ..., block_size: _Optional[int] = ..., checksums: _Optional[bytes] = ..., source: _Optional[str] = ..., source_data_address: _Optional[_Union[Address, _Mapping]] = ..., incarnation: _Optional[int] = ..., cause: _Optional[str] = ..., ticket: _Optional[bytes] = ...) -> None: ...
+    awaited: bool
+    def __init__(self, copy_id: _Optional[str] = ..., version: _Optional[str] = ..., file_name: _Optional[str] = ..., size: _Optional[int] = ..., block_size: _Optional[int] = ..., checksums: _Optional[bytes] = ..., source: _Optional[str] = ..., source_data_address: _Optional[_Union[Address, _Mapping]] = ..., incarnation: _Optional[int] = ..., cause: _Optional[str] = ..., ticket: _Optional[bytes] = ..., awaited: bool = ...) -> None: ...
 
 class OfferReplica(_message.Message):
     __slots__ = ("copy_id", "version", "target", "incarnation", "cause")

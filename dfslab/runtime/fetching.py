@@ -66,7 +66,8 @@ class Fetching:
                     writer.write(view)
                     pulse.beat(offset + len(view))
 
-                self._data_client.get(order.source, order.source_data_address, wanted, sink, order.ticket)
+                address, is_behind = order.source_data_address, not order.awaited
+                self._data_client.get(order.source, address, wanted, sink, order.ticket, is_behind=is_behind)
             stored = writer.commit()
         except BaseException:
             writer.abort()

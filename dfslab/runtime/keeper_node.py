@@ -135,9 +135,7 @@ class KeeperNode(DataKeeperServicer):
         ca = settings.tls.ca if settings.tls else None
         self._master = RpcClient(MasterTrackerStub, settings.master, settings.token, self._nic, ca=ca)
         self._stored = Together(self._send_stored, lambda told: len(told.checksums))
-        self._data_client = DataClient(
-            settings.token, settings.stall_timeout_s, self._nic, idle_per_address=1, ca=ca, copies=True
-        )
+        self._data_client = DataClient(settings.token, settings.stall_timeout_s, self._nic, idle_per_address=1, ca=ca)
         self._fetching = self._make_fetching()
         self._scrubbing = Scrubbing(self._storage, self._pause)
         self._note_strays()
@@ -554,6 +552,7 @@ class KeeperNode(DataKeeperServicer):
                 order.incarnation,
                 order.cause,
                 order.ticket,
+                order.awaited,
             )
         )
 

@@ -373,6 +373,7 @@ class MasterNode:
             incarnation=copy.target_incarnation,
             cause=copy.cause,
             ticket=copy.ticket,
+            awaited=copy.awaited,
         )
 
         def failed(source_at_fault: bool) -> Callable[[DfsError], None]:

@@ -20,7 +20,8 @@ MOST = 256
 REST = 2.0
 """How long the way to a keeper rests after a call, as a multiple of what the call took: while a machine is busy, more
 orders go together, and copies leave room for those who wait for an answer."""
-REST_AT_MOST_S = 0.1
+REST_AT_LEAST_S, REST_AT_MOST_S = 0.05, 0.1
+"""A call costs half a millisecond of the machine whatever is in it: with many small files, most of an upload's cost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,8 @@ class Orders:
     """The orders of one keeper.
 
     Without emulated delays, one call is under way at a time, and what comes meanwhile, or in the short rest after
-    it, shares the next one. With them nothing is held back: a round trip may be long then, and orders travel
-    side by side.
+    it, shares the next one; a copy that an upload waits for ends the rest. With them nothing is held back: a round
+    trip may be long then, and orders travel side by side.
 
     Parameters
     ----------
@@ -52,12 +53,14 @@ class Orders:
         self._lock = threading.Lock()
         self._queue: list[Order] = []
         self._is_calling = False
-        self._rest = threading.Event()  # never set; `time.sleep` would hang on the wall clock where that is faked
+        self._urgent = threading.Event()
 
     def add(self, order: Order) -> None:
         """Have an order sent by the next `flush`, or with those that are waiting already."""
         with self._lock:
             self._queue.append(order)
+            if isinstance(order.message, pb.FetchReplica) and order.message.awaited:
+                self._urgent.set()
 
     def flush(self) -> None:
         """Send what waits."""
@@ -74,6 +77,8 @@ class Orders:
         with self._lock:
             orders, self._queue = self._queue[:MOST], self._queue[MOST:]
             self._is_calling = bool(orders)
+            if not self._queue:
+                self._urgent.clear()
             return orders
 
     def _work(self) -> None:
@@ -88,7 +93,7 @@ class Orders:
                 _failed(orders, error)
             else:
                 self._answered(orders, reply)
-                self._rest.wait(min(REST_AT_MOST_S, REST * (time.monotonic() - began)))
+                self._urgent.wait(min(REST_AT_MOST_S, max(REST_AT_LEAST_S, REST * (time.monotonic() - began))))
 
     def _post(self) -> None:
         with self._lock:

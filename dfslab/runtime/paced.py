@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import select
 import socket
 import ssl
 import struct
@@ -14,7 +13,7 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from dfslab.runtime import frames
+from dfslab.runtime import frames, sockets
 from dfslab.runtime.network import Nic
 
 M = TypeVar("M", bound=Message)
@@ -27,7 +26,7 @@ class PacedSocket:
     Parameters
     ----------
     sock : socket
-        With a timeout of `stall_timeout_s`.
+        It waits at most `stall_timeout_s`: `sockets.wait_at_most`.
     nic : Nic
         This end's.
     peer : str
@@ -59,7 +58,7 @@ class PacedSocket:
     def send_message(self, message: Message) -> None:
         """Send a frame."""
         self.begin()
-        self.sock.sendall(frames.encode(message))
+        sockets.send(self.sock, frames.encode(message))
 
     def receive_message(self, kind: type[M]) -> M:
         """Return the next frame's message."""
@@ -75,13 +74,8 @@ class PacedSocket:
         while done < len(view):
             part = view[done : done + self._nic.quantum(self.peer, len(view) - done)]
             self._pass(len(part), outbound=True)
-            self._send_all(part)
+            sockets.send(self.sock, part)
             done += len(part)
-
-    def _send_all(self, part: memoryview) -> None:
-        """As the socket's `sendall`, whose timeout is for all of it: here it is for the longest silence."""
-        while part:
-            part = part[self.sock.send(part) :]
 
     def send_file(self, fd: int, offset: int, count: int) -> int:
         """Send part of a file without copying it through Python; return how much the socket took.
@@ -93,27 +87,24 @@ class PacedSocket:
         self._pass(count, outbound=True)
         if isinstance(self.sock, ssl.SSLSocket):
             return self._send_file_encrypted(fd, offset, count)
-        done = 0
-        while done < count:
-            done += _send_file(self.sock, fd, offset + done, count - done)
+        sockets.send_file(self.sock, fd, offset, count)
         return count
 
     def _send_file_encrypted(self, fd: int, offset: int, count: int) -> int:
         """As `send_file`, for bytes that Python has to see: the kernel has no key to encrypt them with."""
-        view = frames.buffer()[: min(count, frames.BUFFER_BYTES)]
-        got = os.preadv(fd, [view], offset)
-        if got == 0:
-            raise ConnectionError("the replica became shorter while it was sent")
-        self._send_all(view[:got])
+        with frames.buffer() as buffer:
+            got = os.preadv(fd, [buffer[:count]], offset)
+            if got == 0:
+                raise ConnectionError("the replica became shorter while it was sent")
+            sockets.send(self.sock, buffer[:got])
         return got
 
     def receive_into(self, view: memoryview) -> None:
         """Fill `view` with bytes of a file; raise ConnectionError when the connection ends before."""
         got = 0
         while got < len(view):
-            count = self.sock.recv_into(view[got : got + self._nic.quantum(self.peer, len(view) - got)])
-            if count == 0:
-                raise ConnectionError("the connection ended in the middle of a transfer")
+            count = self._nic.quantum(self.peer, len(view) - got)
+            sockets.receive(self.sock, view[got : got + count])
             self._pass(count, outbound=False)
             got += count
 
@@ -130,18 +121,3 @@ class PacedSocket:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_AT_CLOSE)
         self.sock.close()
         raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-
-
-def _send_file(sock: socket.socket, fd: int, offset: int, count: int) -> int:
-    while True:
-        try:
-            sent = os.sendfile(sock.fileno(), fd, offset, count)
-        except BlockingIOError:
-            poll = select.poll()
-            poll.register(sock, select.POLLOUT)
-            if not poll.poll((sock.gettimeout() or 0.0) * 1000):
-                raise TimeoutError("the peer takes nothing") from None
-            continue
-        if sent == 0:
-            raise ConnectionError("the replica became shorter while it was sent")
-        return sent

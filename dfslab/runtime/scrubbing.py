@@ -69,7 +69,8 @@ class Scrubbing:
         try:
             if replica.size != stored.size:
                 raise _Damaged(f"its data are {replica.size} bytes long, {stored.size} were stored")
-            self._check_blocks(replica, self._checksums(stored), bytes_s)
+            with frames.buffer() as buffer:
+                self._check_blocks(replica, self._checksums(stored), bytes_s, buffer)
         finally:
             replica.close()
 
@@ -83,8 +84,9 @@ class Scrubbing:
             raise _Damaged("its checksums are not those that it was stored with")
         return noted
 
-    def _check_blocks(self, replica: OpenReplica, noted: pb.ReplicaChecksums, bytes_s: float) -> None:
-        buffer = frames.buffer()
+    def _check_blocks(
+        self, replica: OpenReplica, noted: pb.ReplicaChecksums, bytes_s: float, buffer: memoryview
+    ) -> None:
         step = max(1, STEP_BYTES // noted.block_size) * noted.block_size
         offset = 0
         while offset < replica.size:

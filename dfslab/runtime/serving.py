@@ -106,16 +106,16 @@ class Serving:
         try:
             wire.fit_buffers()
             reply(put.size)
-            buffer = frames.buffer()
-            step = len(buffer) // put.block_size * put.block_size
             left = put.size
-            while left:
-                view = buffer[: min(step, left)]
-                wire.receive_into(view)
-                self._gate.check()
-                failpoints.hit("keeper.receiving")
-                writer.write(view)
-                left -= len(view)
+            with frames.buffer() as buffer:
+                step = len(buffer) // put.block_size * put.block_size
+                while left:
+                    view = buffer[: min(step, left)]
+                    wire.receive_into(view)
+                    self._gate.check()
+                    failpoints.hit("keeper.receiving")
+                    writer.write(view)
+                    left -= len(view)
             bad = writer.first_difference(frames.receive(wire.sock, len(writer.checksums)))
             if bad is not None:
                 raise ChecksumMismatch(where="the uploading client", block=bad)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
+import ssl
+import struct
+from collections.abc import Callable
+from functools import partial
 
 WANTED_DESCRIPTORS = 65536
 """As many as any cluster needs; without this, some systems allow a process 256 or 1,024."""
@@ -17,6 +22,66 @@ def shut(sock: socket.socket) -> None:
     """
     with contextlib.suppress(OSError):  # not connected (any more), which is what is wanted
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+def wait_at_most(sock: socket.socket, seconds: float) -> None:
+    """Let `receive`, `send` and `send_file` wait for the other end, so long without a byte.
+
+    A plain socket waits in the kernel. Python's own timeout asks for the state of the socket before every call, and
+    returns with whatever is there: several calls a buffer, each of which gives the interpreter lock away. The
+    kernel's limit is for a whole call, whose first byte may be long ago; so it is half of the time, and a silence ends
+    a transfer when a second call brings nothing: after `seconds`, and half as much again at most.
+    """
+    if isinstance(sock, ssl.SSLSocket):
+        sock.settimeout(seconds)
+        return
+    sock.settimeout(None)
+    microseconds = max(1, round(seconds * 1e6 / 2))
+    limit = struct.pack("@ll", *divmod(microseconds, 1_000_000))
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        sock.setsockopt(socket.SOL_SOCKET, option, limit)
+
+
+def receive(sock: socket.socket, view: memoryview) -> None:
+    """Fill `view`; raise ConnectionError when the connection ends before, TimeoutError when nothing comes."""
+    flags = 0 if isinstance(sock, ssl.SSLSocket) else socket.MSG_WAITALL
+    while view:
+        count = _patiently(partial(sock.recv_into, view, 0, flags))
+        if count == 0:
+            raise ConnectionError("the connection ended in the middle of a transfer")
+        view = view[count:]
+
+
+def send(sock: socket.socket, data: bytes | memoryview) -> None:
+    """Send all of `data`; raise TimeoutError when the other end takes nothing of it for too long."""
+    left = memoryview(data)
+    while left:
+        left = left[_patiently(partial(sock.send, left)) :]
+
+
+def send_file(sock: socket.socket, fd: int, offset: int, count: int) -> None:
+    """Send part of a file without copying it through Python; errors as in `send`.
+
+    Raises ConnectionError, too, when the file became shorter.
+    """
+    end = offset + count
+    while offset < end:
+        sent = _patiently(partial(os.sendfile, sock.fileno(), fd, offset, end - offset))
+        if sent == 0:
+            raise ConnectionError("the replica became shorter while it was sent")
+        offset += sent
+
+
+def _patiently(call: Callable[[], int]) -> int:
+    """Call again when the kernel has waited in vain; raise TimeoutError when it has so twice."""
+    try:
+        return call()
+    except BlockingIOError:
+        pass
+    try:
+        return call()
+    except BlockingIOError:
+        raise TimeoutError("the other end is silent") from None
 
 
 def stay_on_this_machine(sock: socket.socket) -> None:

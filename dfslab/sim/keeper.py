@@ -197,6 +197,7 @@ class SimKeeper(Speaking):
             copy.target_incarnation,
             copy.cause,
             copy.ticket,
+            copy.awaited,
         )
 
     def _obey(self, todo: list[instructions.Instruction], answer: Answer) -> Process:

@@ -71,6 +71,23 @@ def test_both_ends_of_a_copy_are_told_everything_they_need() -> None:
     )
 
 
+@pytest.mark.parametrize(("ack_replicas", "awaited"), [(1, [False, False]), (2, [True, True]), (3, [True, True])])
+def test_copies_by_which_an_upload_is_acknowledged_are_awaited(ack_replicas: int, awaited: list[bool]) -> None:
+    """They do not go behind what clients transfer: the uploader is one of these."""
+    world = lab(keepers=4)
+    slot = value_of(world.begin("a.mp4", on="keeper-1", ack_replicas=ack_replicas))
+    world.finish(slot)
+
+    ordered = [one for one in world.todo if isinstance(one, CopyReplica)]
+    assert [copy.awaited for copy in ordered] == awaited
+
+    for copy in ordered:
+        world.arrive(Copy(copy.version.id, copy.source, copy.target))
+    world.run(world.now + 3.0, silent=["keeper-1"])
+    (repair,) = [one for one in world.todo if isinstance(one, CopyReplica)]
+    assert not repair.awaited, "it was acknowledged long ago"
+
+
 def test_a_copy_that_arrived_is_recorded_and_the_goal_is_reached() -> None:
     world = lab(keepers=3)
     first, second = copies(world.upload("a.mp4"))

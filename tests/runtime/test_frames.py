@@ -1,7 +1,6 @@
 """The framing of the data plane."""
 
 import socket
-import threading
 
 import pytest
 from hypothesis import given
@@ -50,13 +49,15 @@ def test_a_message_too_large_for_a_frame_is_not_sent() -> None:
         frames.encode(pb.DataRequest(ticket=b"x" * 70_000))
 
 
-def test_each_thread_has_one_buffer_of_its_own() -> None:
-    mine = frames.buffer()
-    theirs: list[memoryview] = []
-    thread = threading.Thread(target=lambda: theirs.append(frames.buffer()))
-    thread.start()
-    thread.join(5)
+def test_a_buffer_is_lent_to_one_at_a_time_and_the_last_one_back_is_lent_first() -> None:
+    with frames.buffer() as mine:
+        with frames.buffer() as theirs:
+            assert theirs.obj is not mine.obj
+            assert len(mine) == len(theirs) == frames.BUFFER_BYTES
+        with frames.buffer() as again:
+            assert again.obj is theirs.obj
 
-    assert frames.buffer() is mine
-    assert theirs[0].obj is not mine.obj
-    assert len(mine) == frames.BUFFER_BYTES
+    with pytest.raises(ConnectionError), frames.buffer() as lent:
+        raise ConnectionError
+    with frames.buffer() as again:
+        assert again.obj is lent.obj

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 from dfslab.core.errors import DfsError, KeeperUnreachable, StaleIncarnation
 from dfslab.core.model import Address
 from dfslab.runtime import dfs_pb2 as pb
+from dfslab.runtime import orders as module
 from dfslab.runtime.orders import Order, Orders
 from dfslab.runtime.wire import error_to
 
@@ -105,6 +108,32 @@ def test_when_a_keeper_does_not_answer_every_order_of_the_call_fails_and_later_o
 
     assert sorted(copy for copy, _ in failed) == ["one", "two"]
     assert keeper.calls == [["two", "one"], ["three"]]
+
+
+def test_orders_rest_after_a_call_but_not_for_a_copy_that_an_upload_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REST_AT_LEAST_S", 10 * DEADLINE_S)
+    monkeypatch.setattr(module, "REST_AT_MOST_S", 10 * DEADLINE_S)
+    keeper, failed = Keeper(), list[tuple[str, DfsError]]()
+    with ThreadPoolExecutor(4) as threads:
+        orders = Orders(keeper, threads)  # type: ignore[arg-type]
+        keeper.may_answer.release(3)
+        orders.add(fetch("first", failed))
+        orders.flush()
+        assert keeper.came.acquire(timeout=DEADLINE_S)
+        orders.add(fetch("behind", failed))
+        orders.flush()
+        assert not keeper.came.acquire(timeout=0.1)
+
+        orders.add(Order(pb.FetchReplica(copy_id="awaited", awaited=True), lambda error: None))
+        orders.flush()
+        assert keeper.came.acquire(timeout=DEADLINE_S)
+
+        monkeypatch.setattr(module, "REST_AT_MOST_S", 0.0)
+        orders.add(Order(pb.FetchReplica(copy_id="last", awaited=True), lambda error: None))
+        orders.flush()
+        assert keeper.came.acquire(timeout=DEADLINE_S)
+
+    assert keeper.calls == [["first"], ["behind", "awaited"], ["last"]]
 
 
 def test_over_emulated_links_no_order_waits_for_the_answer_to_another() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.data_client import Connection
 from dfslab.runtime.network import Network
 from dfslab.runtime.paced import PacedSocket
+from dfslab.runtime.sockets import wait_at_most
 from tests.runtime.test_network import InThread
 
 STALL_S = 0.4
@@ -32,7 +34,7 @@ def network() -> Iterator[Network]:
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     one, other = socket.socketpair()
     for sock in (one, other):
-        sock.settimeout(STALL_S)
+        wait_at_most(sock, STALL_S)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
     yield one, other
     one.close()
@@ -82,6 +84,31 @@ def test_a_file_is_sent_whole_in_pieces_that_fit_the_link(
     assert reading.join() is None
     assert read == [data]
     assert max(pieces) == 10_000  # 5 ms of it
+
+
+def test_a_peer_that_falls_silent_in_the_midst_is_a_timeout(
+    network: Network, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """The bytes that came before do not count as a sign of life for ever."""
+    wire = PacedSocket(pair[0], network.nic("client"), "keeper-1", STALL_S)
+    pair[1].send(b"x" * 100)
+    began = time.monotonic()
+
+    with pytest.raises(TimeoutError):
+        wire.receive_into(memoryview(bytearray(101)))
+
+    assert STALL_S * 0.9 < time.monotonic() - began < 30
+
+
+def test_a_peer_that_ends_in_the_midst_is_no_timeout(
+    network: Network, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    wire = PacedSocket(pair[0], network.nic("client"), "keeper-1", STALL_S)
+    pair[1].send(b"x" * 100)
+    pair[1].shutdown(socket.SHUT_WR)
+
+    with pytest.raises(ConnectionError, match="ended in the middle"):
+        wire.receive_into(memoryview(bytearray(101)))
 
 
 def test_a_peer_that_takes_nothing_is_a_timeout(network: Network, pair: tuple[socket.socket, socket.socket]) -> None:

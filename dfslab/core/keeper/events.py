@@ -126,6 +126,8 @@ class CopyOrdered:
     incarnation: int
     cause: str
     ticket: bytes = b""
+    awaited: bool = False
+    """An upload is acknowledged by this copy: it does not go behind what clients transfer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ def start(state: MasterState, action: PlannedAction, now: float, out: Effects, c
     copy_id = state.new_copy_id()
     short = state.short.get(version.id)
     found = {"shortage": short.cause} if short is not None and short.cause not in ("", cause) else {}
+    awaited = short is not None and state.live_copies(version.id) < short.ack_replicas
     cause = out.note(
         Kind.COPY_ORDERED,
         version=version,
@@ -56,6 +57,7 @@ def start(state: MasterState, action: PlannedAction, now: float, out: Effects, c
             target.incarnation,
             cause,
             state.signing.copy(version, source, deadline),
+            awaited,
         )
     )
 

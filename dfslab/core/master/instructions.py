@@ -113,6 +113,8 @@ class CopyReplica:
     target_incarnation: int
     cause: str
     ticket: bytes = b""
+    awaited: bool = False
+    """An upload is acknowledged by this copy, so that somebody waits for it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,13 +101,17 @@ class Copy:
 
 @dataclass
 class Short:
-    """A version with too few live copies; `number` counts them, so that the first of two comes first."""
+    """A version with too few live copies; `number` counts them, so that the first of two comes first.
+
+    `ack_replicas` is how many copies its upload was to be acknowledged by, if it is short since then.
+    """
 
     number: int
     since: float
     not_before: float
     retry_s: float
     cause: str = ""
+    ack_replicas: int = 0
     failed_sources: dict[str, None] = field(default_factory=dict)
     failed_targets: dict[str, None] = field(default_factory=dict)
     reported: bool = False

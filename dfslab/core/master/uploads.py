@@ -169,6 +169,8 @@ def _commit(state: MasterState, event: ReplicaStored, now: float, out: Effects) 
     )
     replicas.put(state, version, event.keeper, event.path, out, cause)
     repair.reassess(state, version.id, now, cause)
+    if version.id in state.short:
+        state.short[version.id].ack_replicas = upload.ack_replicas
     if previous is not None:
         retire(state, previous, now, out, cause, reason="overwritten")
     return Recorded(keep=True)
