@@ -2,10 +2,12 @@
 
 Each transfer has a thread at either end, and every call that moves bytes gives the interpreter lock away and
 wants it back. Hundreds of threads that want it wake each other thousands of times a second, and their buffers push each
-other out of the processor's cache: 48 chunks at a time pass at half the rate of 3.
+other out of the processor's cache. On two processors, 48 chunks at a time pass at half the rate of 3, of a single file,
+and those of 16 files best by twos.
 
 Copies that keepers make of each other's replicas go behind: while somebody uploads or downloads, one at a time, with
-a rest after each stretch as long as that took, so that a client hardly notices a repair, and it does not stand still.
+a rest after each stretch, so that a client hardly notices a repair, and it does not stand still. A copy that an upload
+waits for is that client's.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ that has moved nothing for so long is not there any more."""
 STRETCH_BYTES = 16 * 1024 * 1024
 COPY_STRETCH_BYTES = 4 * 1024 * 1024
 """What may be moved in one turn while others wait."""
+COPY_REST = 3.0
+"""How long copies rest after a turn while a client is there, as a multiple of what it took."""
 
 
 class Turn:
@@ -53,7 +57,10 @@ class Turn:
 
 
 class Turns:
-    """Hands out `at_once` turns, first come, first served, to clients before copies. Idle ones do not count."""
+    """Hands out `at_once` turns, first come, first served, to clients before copies. Idle ones do not count.
+
+    While a crowd waits there is one less.
+    """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._at_once = at_once
@@ -88,7 +95,7 @@ class Turns:
             self._taken.pop(turn, None)
             if turn.is_copy:
                 now = time.monotonic()
-                self._copies_rest_until = now + min(IDLE_S, now - turn.began_at)
+                self._copies_rest_until = now + min(IDLE_S, COPY_REST * (now - turn.began_at))
             self._call_the_next()
 
     def _take(self, turn: Turn) -> None:
@@ -125,10 +132,14 @@ class Turns:
         busy = [taken for taken in self._taken if not taken.is_idle(now)]
         copies = sum(taken.is_copy for taken in busy)
         if not turn.is_copy:
-            return len(busy) - min(copies, 1) < self._at_once
+            return len(busy) - min(copies, 1) < self._places()
         if self._is_client_there(now):
             return copies == 0 and now >= self._copies_rest_until
-        return len(busy) < self._at_once
+        return len(busy) < self._places()
+
+    def _places(self) -> int:
+        """Return how many turns there are: one less while a crowd waits, of whom one is always ready to go on."""
+        return max(1, self._at_once - (self.waiting() > self._at_once))
 
     def _is_client_there(self, now: float) -> bool:
         return bool(self._waiting[False]) or not (self._last_client is None or self._last_client.is_idle(now))

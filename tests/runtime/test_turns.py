@@ -59,17 +59,34 @@ class Crowd:
 
 
 def test_only_so_many_have_a_turn_and_the_others_get_it_in_the_order_they_came() -> None:
-    crowd = Crowd(Turns(at_once=2))
+    crowd = Crowd(Turns(at_once=3))
     for number in range(6):
         crowd.want(number)
-    assert crowd.began == [0, 1]
+    assert crowd.began == [0, 1, 2]
 
     for number in range(6):
         crowd.end(number)
-        wait_for("the next", crowd.has_begun(min(6, number + 3)))
+        wait_for("the next", crowd.has_begun(min(6, number + 4)))
 
     crowd.join()
     assert crowd.began == [0, 1, 2, 3, 4, 5]
+
+
+def test_while_a_crowd_waits_there_is_one_turn_less() -> None:
+    crowd = Crowd(Turns(at_once=3))
+    for number in range(7):
+        crowd.want(number)
+    assert crowd.began == [0, 1, 2]
+
+    crowd.end(0)
+    crowd.want(7)
+    assert crowd.began == [0, 1, 2], "five wait for two places"
+
+    crowd.end(1)
+    wait_for("the first of the crowd", crowd.has_begun(4))
+    crowd.end(*range(2, 8))
+    crowd.join()
+    assert crowd.began == list(range(8))
 
 
 def test_a_turn_in_which_nothing_moves_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,13 +137,15 @@ def test_copies_go_one_at_a_time_while_a_client_is_there_and_all_together_when_i
     assert crowd.began == [0, 10, 1, 2, 11, 12]
 
 
-def test_a_copy_rests_as_long_as_its_stretch_took_while_a_client_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_rests_three_times_as_long_as_its_stretch_took_while_a_client_is_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     now = [100.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
     crowd = Crowd(Turns(at_once=2))
     with crowd.turns.turn():
         with crowd.turns.turn(is_copy=True):
-            now[0] += 0.030
+            now[0] += 0.010
         crowd.want(10, is_copy=True)
         now[0] += 0.029
         assert crowd.began == []
