@@ -181,7 +181,7 @@ class Downloading:
         patience = Patience(TICKET_PATIENCE_S, pause_s=0.02, longest_s=0.2)
         while True:
             try:
-                self._get(holder, wanted)
+                self._get(holder, chunk, wanted)
             except TargetUnwritable:
                 raise
             except TicketRefused as error:
@@ -196,7 +196,7 @@ class Downloading:
                 self._arrived(keeper, chunk)
             return
 
-    def _get(self, holder: Holder, wanted: Range) -> None:
+    def _get(self, holder: Holder, chunk: Chunk, wanted: Range) -> None:
         keeper = holder.keeper
         self._data.get(
             keeper,
@@ -204,7 +204,7 @@ class Downloading:
             wanted,
             self._target.write,
             self._tickets[keeper],
-            on_connection=lambda connection: self._use(keeper, connection),
+            on_connection=lambda connection: self._use(keeper, chunk, connection),
         )
 
     def _rest(self, seconds: float) -> None:
@@ -222,10 +222,12 @@ class Downloading:
             self._cancel()  # also the one that the calling thread may be waiting for
         self._on_fetched(fetched)
 
-    def _use(self, keeper: str, connection: Connection) -> None:
+    def _use(self, keeper: str, chunk: Chunk, connection: Connection) -> None:
+        """Note that the request goes out now, over this connection: it has had to wait for its turn."""
         with self._changed:
             if self._cancelled:
                 raise KeeperUnreachable(keeper=keeper, reason="the download is over")
+            self._machine.began(keeper, chunk, self._clock.now())
             self._connections[keeper] = connection
 
     def _renew(self, keeper: str) -> bool:

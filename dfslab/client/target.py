@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
 from pathlib import Path
 
 from dfslab.core.checks import check_path
@@ -19,17 +21,22 @@ def expand(path: str | os.PathLike[str], option: str = "path") -> Path:
     return Path(os.path.expanduser(check_path(option, path)))  # the method of Path refuses what it does not know
 
 
-def _is_folder(path: Path) -> bool:
+def _mode(path: Path) -> int | None:
+    """Return what is there already, as `stat` has it, or None when nothing is."""
     try:
-        return path.is_dir()
+        return path.stat().st_mode
     except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return None
         raise TargetUnwritable.because(path, error) from None
 
 
 def target_path(name: str, to: str | os.PathLike[str] | None) -> Path:
     """Return where a file of that name goes: to `to`, into it if it is a folder, by default the working folder."""
     path = expand(to if to is not None else ".", "to")
-    return (path / name.rsplit("/", 1)[-1] if _is_folder(path) else path).absolute()
+    mode = _mode(path)
+    is_folder = mode is not None and stat.S_ISDIR(mode)
+    return (path / name.rsplit("/", 1)[-1] if is_folder else path).absolute()
 
 
 class Target:
@@ -43,10 +50,10 @@ class Target:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if _is_folder(path):
-            raise TargetUnwritable(path=str(path), reason="it is a folder")
-        if path.exists() and not path.is_file():
-            raise TargetUnwritable(path=str(path), reason="it is a device, a pipe or the like")
+        mode = _mode(path)
+        if mode is not None and not stat.S_ISREG(mode):
+            reason = "it is a folder" if stat.S_ISDIR(mode) else "it is a device, a pipe or the like"
+            raise TargetUnwritable(path=str(path), reason=reason)
         self._temporary = path.with_name(f".dfslab-{secrets.token_hex(8)}.part")
         try:
             self._fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)

@@ -71,10 +71,10 @@ class Uploading:
     def _do(self, action: upload.Action) -> upload.Event:
         try:
             if isinstance(action, upload.AskSlot):
-                time.sleep(action.pause_s)
+                _pause(action.pause_s)
                 return self._ask_slot(action)
             if isinstance(action, upload.AskState):
-                time.sleep(action.pause_s)
+                _pause(action.pause_s)
                 return self._ask_state(action)
         except DfsError as error:
             transient = isinstance(error, MasterUnavailable) and not self._master.closed
@@ -144,3 +144,8 @@ class Uploading:
         )
         self._trace(event)
         return event.id
+
+
+def _pause(seconds: float) -> None:
+    if seconds:  # a sleep of nothing still gives the interpreter lock away
+        time.sleep(seconds)

@@ -119,6 +119,13 @@ class Download:
         """Return True when the chunk is whole, so that a second copy of it is of no use any more."""
         return chunk.index in self._done
 
+    def began(self, keeper: str, chunk: Chunk, now: float) -> None:
+        """Note that the request for a chunk leaves only now: what it has waited for says nothing of the keeper."""
+        self._started[keeper, chunk.index] = now
+        flight = self._in_flight.get(chunk.index)
+        if flight is not None and flight.keepers == (keeper,):
+            self._in_flight[chunk.index] = replace(flight, since_s=now)
+
     def arrived(self, keeper: str, chunk: Chunk, now: float) -> Fetched:
         """Note that `keeper` served a whole, checked chunk."""
         first = chunk.index not in self._done

@@ -138,6 +138,32 @@ def test_the_tail_is_hedged_when_a_keeper_dawdles() -> None:
     assert d.is_done(late)
 
 
+def test_what_a_request_has_waited_for_before_it_left_is_not_its_keepers_delay() -> None:
+    """Neither for the hedge nor for the size of the next chunks: this machine had no turn for it before."""
+    d = download(8, "a", "b")
+    first, second = take(d, "a", 0.0), take(d, "b", 0.0)
+
+    d.began("a", first, 5.0)
+    fetched = d.arrived("a", first, 5.0 + WORTH_ASKING_S / 3)
+    assert fetched.start_s == 5.0
+    assert take(d, "a", 6.0).length == 3 * BLOCK, "it passed fast"
+
+    d.began("b", second, 7.0)
+    assert d.arrived("b", second, 7.1).start_s == 7.0
+
+
+def test_a_chunk_that_waits_for_its_turn_is_not_late() -> None:
+    d = download(3, "slow", "fast")
+    late = take(d, "slow", 0.0)
+    for now in (0.0, 0.1):
+        d.arrived("fast", take(d, "fast", now), now + 0.1)
+
+    d.began("slow", late, 1.0)
+
+    assert d.next_chunk("fast", 1.1) is None
+    assert d.next_chunk("fast", 1.25) == late
+
+
 def test_a_hedge_that_comes_second_is_a_duplicate_and_counts_no_bytes() -> None:
     d = download(1, "a", "b")
     chunk = take(d, "a", 0.0)
