@@ -72,4 +72,6 @@ class Fetching:
         except BaseException:
             writer.abort()
             raise
-        return events.ReplicaWritten(stored, version.block_size, version.checksums, order.copy_id, order.cause)
+        return events.ReplicaWritten(
+            stored, version.block_size, version.checksums, order.copy_id, order.cause, order.awaited
+        )

@@ -481,15 +481,15 @@ class KeeperNode(DataKeeperServicer):
             cause=cause,
         )
         failpoints.hit("keeper.before-report")
-        recorded = self._insist(told, Insistence(self.name, stored.version, self._clock.now()))
+        recorded = self._insist(told, Insistence(self.name, stored.version, self._clock.now()), hurries=written.awaited)
         self._handle(events.StoredAnswered(stored.version, recorded.keep, recorded.reason))
         return recorded
 
-    def _insist(self, told: pb.NewReplica, insistence: Insistence) -> pb.Recorded:
+    def _insist(self, told: pb.NewReplica, insistence: Insistence, *, hurries: bool) -> pb.Recorded:
         while True:
             told.incarnation = self._core.incarnation
             try:
-                return self._tell_stored(told)
+                return self._tell_stored(told, hurries=hurries)
             except UNANSWERED as error:
                 if isinstance(error, StaleIncarnation):
                     self._handle(events.RegistrationLapsed(told.incarnation))
@@ -502,10 +502,10 @@ class KeeperNode(DataKeeperServicer):
                 self._handle(next_step.event)
                 raise next_step.error
 
-    def _tell_stored(self, told: pb.NewReplica) -> pb.Recorded:
-        """Tell of one replica; while a call is under way, together with others, unless a round trip may be long."""
+    def _tell_stored(self, told: pb.NewReplica, *, hurries: bool) -> pb.Recorded:
+        """Tell of one replica, together with others that come meanwhile, unless a round trip may be long."""
         if self._nic.is_plain:
-            return self._stored.call(told)
+            return self._stored.call(told, hurries=hurries)
         (recorded,) = self._send_stored([told])
         if isinstance(recorded, DfsError):
             raise recorded

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -15,13 +16,15 @@ MOST = 64
 """Requests in one call."""
 MOST_BYTES = 1024 * 1024
 """Of requests in one call, beyond the first."""
+REST_S = 0.05
+"""How long after a call the next one waits for company, while nobody whose request is in it is in a hurry."""
 
 
 class _Waiting(Generic[Q, A]):
     """A request, its answer once there is one, and whether its thread is to make the next call."""
 
-    def __init__(self, request: Q) -> None:
-        self.request = request
+    def __init__(self, request: Q, hurries: bool) -> None:
+        self.request, self.hurries = request, hurries
         self.woken = threading.Event()
         self.leads = False
         self.answer: A | BaseException | None = None
@@ -31,7 +34,7 @@ class Together(Generic[Q, A]):
     """Sends the requests of many threads in few calls, one at a time.
 
     The thread that comes first makes the call; those that come meanwhile wait, and one of them makes the next
-    call for all of them. Alone, a thread waits for nobody.
+    call for all of them. Alone, a thread waits for nobody, unless its request can wait and another has just been made.
 
     Parameters
     ----------
@@ -49,12 +52,16 @@ class Together(Generic[Q, A]):
         self._lock = threading.Lock()
         self._queue: list[_Waiting[Q, A]] = []
         self._is_calling = False
+        self._rests_until = 0.0
+        self._hurry = threading.Event()
 
-    def call(self, request: Q) -> A:
+    def call(self, request: Q, *, hurries: bool = True) -> A:
         """Send a request and return its answer, or raise the error that it is answered with."""
-        mine = _Waiting[Q, A](request)
+        mine = _Waiting[Q, A](request, hurries)
         with self._lock:
             self._queue.append(mine)
+            if hurries:
+                self._hurry.set()
             mine.leads = not self._is_calling
             self._is_calling = True
         if not mine.leads:
@@ -68,6 +75,7 @@ class Together(Generic[Q, A]):
 
     def _lead(self) -> None:
         """Make one call for those who wait, the caller first among them, then let the next in line lead."""
+        self._rest()
         together = self._next()
         try:
             answers: Sequence[A | BaseException] = self._send([one.request for one in together])
@@ -75,6 +83,7 @@ class Together(Generic[Q, A]):
             answers = [error] * len(together)
         for one, answer in zip(together, answers, strict=True):
             one.answer = answer
+        self._rests_until = time.monotonic() + REST_S
         with self._lock:
             following = self._queue[0] if self._queue else None
             self._is_calling = following is not None
@@ -83,6 +92,11 @@ class Together(Generic[Q, A]):
             following.woken.set()
         for one in together:
             one.woken.set()
+
+    def _rest(self) -> None:
+        left_s = self._rests_until - time.monotonic()
+        if left_s > 0.0:
+            self._hurry.wait(left_s)
 
     def _next(self) -> list[_Waiting[Q, A]]:
         with self._lock:
@@ -93,4 +107,6 @@ class Together(Generic[Q, A]):
                     break
                 count += 1
             together, self._queue = self._queue[:count], self._queue[count:]
+            if not any(one.hurries for one in self._queue):
+                self._hurry.clear()
             return together

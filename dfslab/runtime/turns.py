@@ -85,8 +85,11 @@ class Turns:
         return sum(map(len, self._waiting.values()))
 
     def go_behind(self, turn: Turn) -> None:
-        """Give a turn to whoever waits, and wait for it again; a copy rests while a client is there."""
-        if self.waiting() or (turn.is_copy and self._is_client_there(time.monotonic())):
+        """Give a turn to a client that waits, and wait for it again; a copy rests while a client is there.
+
+        To other copies it gives nothing: they are done the sooner one by one, and none is of use before it is done.
+        """
+        if self._waiting[False] or (turn.is_copy and self._is_client_there(time.monotonic())):
             self._give_back(turn)
             self._take(turn)
 
@@ -138,8 +141,8 @@ class Turns:
         return len(busy) < self._places()
 
     def _places(self) -> int:
-        """Return how many turns there are: one less while a crowd waits, of whom one is always ready to go on."""
-        return max(1, self._at_once - (self.waiting() > self._at_once))
+        """Return how many turns there are: one less while a crowd of clients waits: one of them is always ready."""
+        return max(1, self._at_once - (len(self._waiting[False]) > self._at_once))
 
     def _is_client_there(self, now: float) -> bool:
         return bool(self._waiting[False]) or not (self._last_client is None or self._last_client.is_idle(now))

@@ -330,7 +330,9 @@ class SimKeeper(Speaking):
             if isinstance(error, DfsError):
                 raise
             raise self._write_failed(error) from None
-        return events.ReplicaWritten(stored, version.block_size, version.checksums, order.copy_id, order.cause)
+        return events.ReplicaWritten(
+            stored, version.block_size, version.checksums, order.copy_id, order.cause, order.awaited
+        )
 
 
 def fetch_range(

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dfslab.core.errors import DfsError, NoSuchFile
+from dfslab.runtime import together as module
 from dfslab.runtime.together import MOST, Together
+from tests.cli.by_hand import wait_for
 
 DEADLINE_S = 20.0
 
@@ -46,6 +48,30 @@ def test_what_comes_while_a_call_is_under_way_shares_the_next_one_and_each_gets_
     assert answers[0] == "0"
     for number, answer in enumerate(answers):
         assert answer == str(number) or (number % 2 and isinstance(answer, NoSuchFile))
+
+
+def test_after_a_call_the_next_one_waits_for_company_until_somebody_is_in_a_hurry(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "REST_S", 10 * DEADLINE_S)
+    sent: list[list[int]] = []
+
+    def send(requests: Sequence[int]) -> list[int | DfsError]:
+        sent.append(list(requests))
+        return list(requests)
+
+    together = Together[int, int](send)
+    assert together.call(1, hurries=False) == 1, "nothing was sent before: it goes at once"
+    with ThreadPoolExecutor(2) as threads:
+        patient = [threads.submit(together.call, number, hurries=False) for number in (2, 3)]
+        wait_for("both in the queue", lambda: len(together._queue) == 2)
+        assert sent == [[1]]
+
+        assert together.call(4) == 4
+        assert sorted(future.result(DEADLINE_S) for future in patient) == [2, 3]
+
+    assert sent[0] == [1]
+    assert sorted(sent[1]) == [2, 3, 4]
 
 
 def test_a_call_that_fails_fails_for_all_that_it_carried_and_the_next_one_works() -> None:

@@ -185,6 +185,18 @@ def test_a_client_that_comes_gets_a_copys_turn_after_a_short_stretch(monkeypatch
     crowd.join()
 
 
+def test_copies_do_not_make_room_for_each_other() -> None:
+    """One that is done early is of use early; all of them half done are of none."""
+    crowd = Crowd(Turns(at_once=1))
+    with crowd.turns.turn(is_copy=True) as first:
+        crowd.want(10, is_copy=True)
+        first.moved(10 * COPY_STRETCH_BYTES)
+        assert crowd.began == []
+    wait_for("the other copy", crowd.has_begun(1))
+    crowd.end(10)
+    crowd.join()
+
+
 def test_a_stretch_that_nobody_waits_for_goes_on() -> None:
     with Turns(at_once=1).turn() as turn:
         turn.moved(10 * STRETCH_BYTES)

@@ -104,6 +104,8 @@ class ReplicaWritten:
     checksums: bytes
     copy_id: str = ""
     cause: str = ""
+    awaited: bool = True
+    """A client waits until it is recorded; else the report may wait a moment for others."""
 
 
 @dataclass(frozen=True, slots=True)
