@@ -25,7 +25,6 @@ PEER_COUNT = 4
 SMALL = 64 * 1024
 SMALL_CLIENTS = 8
 SMALL_FILES = 1000
-QUICK_SMALL_FILES = 200
 
 Way = Literal["upload", "download"]
 
@@ -112,14 +111,13 @@ def _large(systems: Systems) -> list[Row]:
 
 def _small(systems: Systems) -> list[Row]:
     content = bytes(range(256)) * (SMALL // 256)
-    files = QUICK_SMALL_FILES if systems.context.quick else SMALL_FILES
-    trips = systems.trips(lambda: content, copies=1, clients=SMALL_CLIENTS, files=files // SMALL_CLIENTS)
+    trips = systems.trips(lambda: content, copies=1, clients=SMALL_CLIENTS, files=SMALL_FILES // SMALL_CLIENTS)
 
     def files_s(trip: Trip, run: Callable[[Trip], float]) -> float:
         run(trip)
         return trip.files_s
 
-    row = Row(name="", unit="files/s", together="small", quick=True)
+    row = Row(name="", unit="files/s", together="small")
     up = replace(row, name="upload 1,000 files of 64 KiB, 8 clients", target=300)
     down = replace(row, name="download 1,000 files of 64 KiB, 8 clients", target=1000)
     return [up.on(by(trips, partial(files_s, run=Trip.up))), down.on(by(trips, partial(files_s, run=down_and_gone)))]
