@@ -90,7 +90,7 @@ class Curves:
     def markdown(self) -> str:
         """Return the picture, the figures and the slopes."""
         places = [point[0] for point in self.lines[0].points]
-        head = (self.against, *(f"{place:,.0f}" for place in places), "slope", "ought to")
+        head = (self.against, *(plain(place, 0) for place in places), "slope", "ought to")
         body = [
             (line.name, *(figure(point[1]) for point in line.points), f"{line.slope:.2f}", line.ought)
             for line in self.lines
