@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,10 @@ FOLDER = Path(__file__).parent
 COLUMNS = ("row", "unit", "dfslab", "limit", "peer", "of limit", "of peer", "spread", "target", "met")
 BLUE, VERMILION = "#0072B2", "#D55E00"
 """Of Okabe and Ito's palette: told apart by every eye, and in grey."""
+NAME_WIDTH = 50
+"""Letters of a row's name in a line of the chart."""
+BACKED = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+"""What a figure stands on, where a line would cross it."""
 
 
 def figure(value: float | None) -> str:
@@ -98,18 +103,23 @@ def draw(results: Sequence[Result], path: Path) -> None:
         for result in results
         if result.row.unit != "ratio" and (ratio := result.ratio("limit")) is not None
     ]
-    targets = [(row.target_of_limit, row.name) for row, _ in bars if row.target_of_limit is not None]
+    names = [textwrap.fill(row.name, NAME_WIDTH) for row, _ in bars]
+    targets = [
+        (row.target_of_limit, name)
+        for (row, _), name in zip(bars, names, strict=True)
+        if row.target_of_limit is not None
+    ]
     with mpl.rc_context({"svg.hashsalt": "dfslab", "svg.fonttype": "none"}):  # the same figures, the same file
-        chart = Figure(figsize=(9, 1.6 + 0.28 * len(bars)), layout="constrained")
+        chart = Figure(figsize=(10, 1.6 + 0.28 * len(bars)), layout="constrained")
         axes = chart.add_subplot()
-        drawn = axes.barh([row.name for row, _ in bars], [ratio for _, ratio in bars], color=BLUE, label="dfslab")
-        axes.bar_label(drawn, [figure(ratio) for _, ratio in bars], padding=4, fontsize="small")
+        drawn = axes.barh(names, [ratio for _, ratio in bars], color=BLUE, label="dfslab")
+        axes.bar_label(drawn, [figure(ratio) for _, ratio in bars], padding=4, fontsize="small", bbox=BACKED)
         wanted, named = [target for target, _ in targets], [name for _, name in targets]
         axes.plot(wanted, named, color=VERMILION, label="target", marker="|", ms=14, mew=3, linestyle="none")
         axes.axvline(1.0, color="black", linewidth=1, linestyle="--", label="the limit")
         axes.margins(x=0.08, y=0.02)
         axes.invert_yaxis()
-        axes.set_xlabel("ratio to the limit (1: as good as the bare baseline of the same shape)")
+        axes.set_xlabel("ratio to the limit (1: as good as the bare baseline)")
         axes.set_ylabel("row of the table")
         axes.set_title("How near dfslab is to the machine's limit")
         chart.legend(loc="outside lower center", ncols=3)
