@@ -204,7 +204,14 @@ def peer_started() -> Iterator[Peer]:
 
 
 def settle(folder: Path, needed_bytes: int = 0) -> None:
-    """Have the machine in the same state before each timed part, whoever came before.
+    """Have the machine in the same state before each timed part, whoever came before."""
+    with settled(folder, needed_bytes):
+        pass
+
+
+@contextlib.contextmanager
+def settled(folder: Path, needed_bytes: int = 0) -> Iterator[None]:
+    """Have the machine in the same state, and keep it so until the block ends: a timed part begins soon after.
 
     Nothing is left to write to the disk: otherwise an fsync would wait for bytes of whoever did not sync them, as
     SeaweedFS does not. And the page cache gets the memory that is needed at its usual price: a virtual machine
@@ -218,6 +225,7 @@ def settle(folder: Path, needed_bytes: int = 0) -> None:
         block = bytes(BLOCK_BYTES)
         for _ in range(0, warmed, BLOCK_BYTES):
             file.write(block)
+        yield
 
 
 def _available_bytes() -> int:

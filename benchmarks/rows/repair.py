@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks import raw
 from benchmarks.context import Context
-from benchmarks.systems import WAIT_S, Client, Limit, Source, check_same, dfslab_started, settle, timed
+from benchmarks.systems import WAIT_S, Client, Limit, Source, check_same, dfslab_started, settled, timed
 from benchmarks.table import Row
 from dfslab.cluster import Cluster
 from dfslab.core.trace import Kind
@@ -30,8 +30,9 @@ FILES = 32
 """Of 3 copies on 6 keepers: about 1 GB on each."""
 STREAMS = 4
 ALONE_S = 2.0
-NOTICED_S = 2.5
-"""How long a death is not noticed: as long passes before the limit begins."""
+HELD_S = 2.5
+NOTICED_S = 3.25
+"""How long a death is not noticed: as long passes before the limit begins, and for most of it the memory is held."""
 FOREGROUND = "foreground"
 SMALL_FILES = 50
 SMALL_BYTES = 64 * 1024
@@ -161,8 +162,7 @@ class _BareRepairs(_Repairs):
                 for stored in limit.stored.values()
             ]
             size = FILE_BYTES * len(copies)
-            settle(folder, size)
-            _let_pass(NOTICED_S)
+            _wait_as_for_a_death(folder, size)
             seconds = timed(partial(cluster.copy, copies, STREAMS))
             for stored, _, target in copies:
                 target.delete(stored.number)
@@ -170,13 +170,19 @@ class _BareRepairs(_Repairs):
             began = time.monotonic()
             with downloading(client, FOREGROUND, self.source, folder) as spans:
                 _let_pass(ALONE_S)
-                settle(folder, size)
-                _let_pass(NOTICED_S)
+                _wait_as_for_a_death(folder, size)
                 started = time.monotonic()
                 cluster.copy(copies, STREAMS)
                 repair = Span(started, time.monotonic(), size)
             self.note(spans, began, repair)
             return size / 1e6 / seconds
+
+
+def _wait_as_for_a_death(folder: Path, size: int) -> None:
+    """Do what `_kill_and_repair` does until the repair begins."""
+    with settled(folder, size):
+        _let_pass(HELD_S)
+    _let_pass(NOTICED_S - HELD_S)
 
 
 def _let_pass(seconds: float) -> None:
@@ -185,8 +191,9 @@ def _let_pass(seconds: float) -> None:
 
 def _kill_and_repair(cluster: Cluster, victim: str) -> Span:
     """Kill a keeper, wait until every file has its copies again, and return when what was copied, by the trace."""
-    settle(cluster.root, FILE_BYTES * FILES // 2)
-    cluster.kill(victim)
+    with settled(cluster.root, FILE_BYTES * FILES // 2):
+        cluster.kill(victim)
+        _let_pass(HELD_S)
     cluster.wait_for_replicas(timeout_s=WAIT_S)
     events = list(cluster.trace)
     dead_s = max(event.time_s for event in events if event.kind is Kind.KEEPER_DEAD and event.peer == victim)
