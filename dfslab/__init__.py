@@ -23,7 +23,7 @@ from dfslab.core.model import FileInfo
 from dfslab.lab.scenario import Scenario
 
 if TYPE_CHECKING:
-    from dfslab import bench, predict, samples, sim
+    from dfslab import bench, exercises, predict, samples, sim
     from dfslab.views.replay import replay
 
 __version__ = "0.1.0"
@@ -40,6 +40,7 @@ __all__ = [
     "bench",
     "cluster",
     "errors",
+    "exercises",
     "predict",
     "replay",
     "samples",
@@ -47,6 +48,7 @@ __all__ = [
 ]
 _WHEN_ASKED_FOR = {
     "bench": "dfslab.bench",
+    "exercises": "dfslab.exercises",
     "predict": "dfslab.predict",
     "replay": "dfslab.views.replay:replay",
     "samples": "dfslab.samples",

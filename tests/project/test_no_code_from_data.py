@@ -11,7 +11,9 @@ import pytest
 import dfslab
 
 ROOT = Path(dfslab.__file__).parent
-MODULES = sorted(ROOT.rglob("*.py"))
+SUBMISSIONS = {ROOT / "exercises" / "taking.py", ROOT / "exercises" / "worker.py"}
+"""What takes a student's own code from the student's notebook to a process of its own, which is there to run it."""
+MODULES = sorted({*ROOT.rglob("*.py")} - SUBMISSIONS)
 
 LOADERS = frozenset(
     {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "yaml", "jsonpickle"}
@@ -77,6 +79,15 @@ def test_a_module_makes_no_code_of_data(path: Path) -> None:
 )
 def test_what_is_planted_is_found(planted: str) -> None:
     assert len(list(offences(planted))) == 1
+
+
+def test_a_submission_is_made_code_again_only_in_its_own_process() -> None:
+    sources = {path.stem: path.read_text("utf-8") for path in SUBMISSIONS}
+    found = {name: [one.partition(": ")[2] for one in offences(source)] for name, source in sources.items()}
+    assert found == {"taking": ["imports cloudpickle"], "worker": ["imports pickle"]}
+    called = {ast.unparse(node.func) for node in ast.walk(ast.parse(sources["taking"])) if isinstance(node, ast.Call)}
+    assert "cloudpickle.dumps" in called
+    assert not called & {"cloudpickle.load", "cloudpickle.loads"}
 
 
 def test_what_only_looks_like_it_is_not() -> None:

@@ -1,0 +1,173 @@
+"""The judge's end: it asks the submission's process, and waits for an answer no longer than it has to."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from dfslab.exercises import plain
+from dfslab.exercises.family import kill_all
+from dfslab.exercises.taking import Taken
+
+ANSWER_S = 2.0
+"""How long one answer may take, seconds."""
+START_S = 10.0
+MAX_ANSWER_BYTES = 16 << 20
+SHOWN_BYTES = 2_000
+"""How much of what a submission prints is shown."""
+
+
+class SubmissionFailed(Exception):
+    """The submission raised, ended its process, answered nothing, or answered what is no value."""
+
+
+class Asked:
+    """A submission in its process. A context manager; threads may share it.
+
+    Parameters
+    ----------
+    taken : Taken
+    until : float
+        When all its time is over, seconds of the monotonic clock.
+    """
+
+    def __init__(self, taken: Taken, until: float) -> None:
+        self.failure: SubmissionFailed | None = None
+        self._until = until
+        self._steps: list[list[Any]] = []
+        self._numbers = itertools.count(1)
+        self._lock = threading.RLock()
+        self._rest = b""
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed in close()
+        self._room = tempfile.TemporaryDirectory(prefix="dfslab-submission-", ignore_cleanup_errors=True)
+        questions, self._asks = os.pipe()
+        self._hears, answers = os.pipe()
+        os.set_blocking(self._asks, False)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "dfslab.exercises.worker", str(questions), str(answers)],
+                stdin=subprocess.DEVNULL,
+                stdout=self._printed,
+                stderr=subprocess.STDOUT,
+                pass_fds=(questions, answers),
+                cwd=self._room.name,
+                start_new_session=True,
+            )
+        finally:
+            os.close(questions)
+            os.close(answers)
+        try:
+            self._exchange(taken.dumps(), START_S, "to load")
+        except SubmissionFailed:
+            self.close()
+            raise
+
+    def __enter__(self) -> Asked:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process, and take away its room."""
+        self._end()
+        os.close(self._asks)
+        os.close(self._hears)
+        self._printed.close()
+        self._room.cleanup()
+
+    @property
+    def printed(self) -> str:
+        """The beginning of what it has printed."""
+        return os.pread(self._printed.fileno(), SHOWN_BYTES, 0).decode(errors="replace")
+
+    def make(self, part: str, *arguments: object, **named: object) -> int:
+        """Have an object made of a class, with the next question; return its number."""
+        with self._lock:
+            number = next(self._numbers)
+            self._steps.append(["make", number, part, list(arguments), named])
+            return number
+
+    def tell(self, number: int, method: str, *arguments: object) -> None:
+        """Have a method called, with the next question, whose value nobody wants."""
+        with self._lock:
+            self._steps.append(["ask", number, method, list(arguments), {}])
+
+    def ask(self, number: int, method: str, *arguments: object, **named: object) -> Any:
+        """Return what a method of an object returns."""
+        return self._asked(["ask", number, method, list(arguments), named], method)
+
+    def call(self, part: str, arguments: Sequence[object], within_s: float = ANSWER_S) -> Any:
+        """Return what a function returns."""
+        return self._asked(["call", 0, part, list(arguments), {}], "the call", within_s)
+
+    def _asked(self, step: list[Any], what: str, within_s: float = ANSWER_S) -> Any:
+        with self._lock:
+            if self.failure is not None:
+                raise self.failure
+            steps, self._steps = [*self._steps, step], []
+            return self._exchange(plain.dumps(steps) + b"\n", within_s, what)
+
+    def _exchange(self, question: bytes, patience_s: float, what: str) -> Any:
+        try:
+            answer = self._answer(question, patience_s, what)
+        except SubmissionFailed as failure:
+            self.failure = failure
+            self._end()
+            raise
+        if "error" in answer:
+            self.failure = SubmissionFailed(f"{answer['step']}: {answer['error']}")
+            raise self.failure
+        return answer["value"]
+
+    def _answer(self, question: bytes, patience_s: float, what: str) -> dict[str, Any]:
+        patience_s = min(patience_s, max(0.0, self._until - time.monotonic()))
+        until = time.monotonic() + patience_s
+        left = memoryview(question)
+        while left or b"\n" not in self._rest:
+            readable, writable, _ = select.select(
+                [self._hears], [self._asks] if left else [], [], max(0.0, until - time.monotonic())
+            )
+            if not readable and not writable:
+                late = f"no answer within {patience_s:.1f} s ({what}): an endless loop, or far too slow"
+                raise SubmissionFailed(late)
+            try:
+                if writable:
+                    left = left[os.write(self._asks, left) :]
+                got = os.read(self._hears, 1 << 20) if readable else None
+            except BrokenPipeError:
+                got = b""
+            if got == b"":
+                raise SubmissionFailed(f"its process ended ({what}): {self._how_it_ended()}")
+            self._rest += got or b""
+            if len(self._rest) > MAX_ANSWER_BYTES:
+                raise SubmissionFailed(f"the answer is longer than {MAX_ANSWER_BYTES >> 20} MiB ({what})")
+        line, _, self._rest = self._rest.partition(b"\n")
+        try:
+            answer = plain.loads(line)
+        except plain.NotPlain as error:
+            raise SubmissionFailed(f"it wrote into the pipe of the answers ({error})") from error
+        if not isinstance(answer, dict) or not answer.keys() & {"value", "error"}:
+            raise SubmissionFailed("it wrote into the pipe of the answers")
+        return answer
+
+    def _how_it_ended(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = self._process.wait(1.0)
+            return f"by signal {-code}" if code < 0 else f"with exit code {code}"
+        return "it closed its pipe"
+
+    def _end(self) -> None:
+        """Kill the process and whatever it has started."""
+        if self._process.returncode is None:
+            kill_all(self._process.pid)
+            self._process.wait()
