@@ -132,26 +132,14 @@ class Asked:
     def _answer(self, question: bytes, patience_s: float, what: str) -> dict[str, Any]:
         patience_s = min(patience_s, max(0.0, self._until - time.monotonic()))
         until = time.monotonic() + patience_s
-        left = memoryview(question)
-        while left or b"\n" not in self._rest:
-            readable, writable, _ = select.select(
-                [self._hears], [self._asks] if left else [], [], max(0.0, until - time.monotonic())
-            )
-            if not readable and not writable:
-                late = f"no answer within {patience_s:.1f} s ({what}): an endless loop, or far too slow"
-                raise SubmissionFailed(late)
-            try:
-                if writable:
-                    left = left[os.write(self._asks, left) :]
-                got = os.read(self._hears, 1 << 20) if readable else None
-            except BrokenPipeError:
-                got = b""
-            if got == b"":
-                raise SubmissionFailed(f"its process ended ({what}): {self._how_it_ended()}")
-            self._rest += got or b""
-            if len(self._rest) > MAX_ANSWER_BYTES:
-                raise SubmissionFailed(f"the answer is longer than {MAX_ANSWER_BYTES >> 20} MiB ({what})")
-        line, _, self._rest = self._rest.partition(b"\n")
+        try:
+            self._send(memoryview(question), until)
+            line = self._line(until)
+        except TimeoutError:
+            late = f"no answer within {patience_s:.1f} s ({what}): an endless loop, or far too slow"
+            raise SubmissionFailed(late) from None
+        except (BrokenPipeError, EOFError):
+            raise SubmissionFailed(f"its process ended ({what}): {self._how_it_ended()}") from None
         try:
             answer = plain.loads(line)
         except plain.NotPlain as error:
@@ -159,6 +147,25 @@ class Asked:
         if not isinstance(answer, dict) or not answer.keys() & {"value", "error"}:
             raise SubmissionFailed("it wrote into the pipe of the answers")
         return answer
+
+    def _send(self, left: memoryview, until: float) -> None:
+        while left:
+            try:
+                left = left[os.write(self._asks, left) :]
+            except BlockingIOError:
+                _wait([], [self._asks], until)
+
+    def _line(self, until: float) -> bytes:
+        while b"\n" not in self._rest:
+            _wait([self._hears], [], until)
+            got = os.read(self._hears, 1 << 20)
+            if not got:
+                raise EOFError
+            self._rest += got
+            if len(self._rest) > MAX_ANSWER_BYTES:
+                raise SubmissionFailed(f"an answer is longer than {MAX_ANSWER_BYTES >> 20} MiB")
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line
 
     def _how_it_ended(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -171,3 +178,9 @@ class Asked:
         if self._process.returncode is None:
             kill_all(self._process.pid)
             self._process.wait()
+
+
+def _wait(readable: list[int], writable: list[int], until: float) -> None:
+    """Return when one of these is ready; raise TimeoutError when none is in time."""
+    if not any(select.select(readable, writable, [], max(0.0, until - time.monotonic()))):
+        raise TimeoutError

@@ -27,7 +27,7 @@ class NotPlain(ValueError):
 
 def dumps(value: object) -> bytes:
     """Return a value's form on the way; raise NotPlain for what has none."""
-    return json.dumps(_plain(value), allow_nan=True).encode()
+    return json.dumps(_plain(value)).encode()
 
 
 def loads(form: bytes) -> Any:
@@ -38,15 +38,20 @@ def loads(form: bytes) -> Any:
         raise NotPlain(f"not a value: {error}") from error
 
 
+_AS_IT_IS = frozenset({type(None), bool, int, float, str})
+
+
 def _plain(value: object) -> object:
-    if value is None or isinstance(value, bool | str):
+    if type(value) in _AS_IT_IS:
         return value
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):
         return float(value)
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
     if isinstance(value, Mapping):
         return {"$": "dict", "of": [[_plain(key), _plain(one)] for key, one in value.items()]}
     if isinstance(value, random.Random):

@@ -6,7 +6,7 @@ from dfslab.exercises.model import Check, Exercise, Wrong
 from dfslab.exercises.trial import Trial
 from dfslab.exercises.worlds.beats import LOOK_S, watch
 
-SEEDS = 20
+SEEDS = 10
 UNTIL_S = 30.0
 
 SPEC = """\
