@@ -51,8 +51,11 @@ class Greedy(MyDetector):
 class Forking(MyDetector):
     """Leaves a process that has left its session, as a daemon does."""
 
+    forked = False
+
     def is_overdue(self, keeper, now):
-        if not os.fork():
+        first, self.forked = not self.forked, True
+        if first and not os.fork():
             os.setsid()
             if os.fork():
                 os._exit(0)
@@ -63,7 +66,12 @@ class Forking(MyDetector):
 class ReadsTheJudge(MyDetector):
     """Looks for the checks in everything that its process knows."""
 
+    looked = False
+
     def is_overdue(self, keeper, now):
+        if self.looked:
+            return False
+        self.looked = True
         frame = sys._getframe(0)
         while frame:
             for value in frame.f_locals.values():
