@@ -8,7 +8,7 @@ import sys
 import click
 
 import dfslab
-from dfslab.cli import catalog, demo, files, fsck, nodes, tables
+from dfslab.cli import catalog, course, demo, files, fsck, nodes, tables
 from dfslab.cli.failures import EXIT_TABLE, Commands
 from dfslab.cli.sim import sim
 
@@ -64,6 +64,8 @@ for command in (
     catalog.backup,
     catalog.restore,
     sim,
+    course.course,
+    course.exercises,
 ):
     dfs.add_command(command)
 
