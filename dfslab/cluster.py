@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from dfslab.core.checks import check_flag, check_positive
@@ -16,7 +17,16 @@ from dfslab.lab.faults import Faults
 from dfslab.lab.files import Files
 from dfslab.lab.launching import check_isolation
 from dfslab.lab.looks import Looks
-from dfslab.lab.plan import Plan, check_cluster_name, check_link, check_n, check_port, check_root, check_seed
+from dfslab.lab.plan import (
+    Plan,
+    check_cluster_name,
+    check_link,
+    check_n,
+    check_port,
+    check_racks,
+    check_root,
+    check_seed,
+)
 from dfslab.lab.policy_names import loaded, names_of
 from dfslab.lab.steering import Steering
 
@@ -44,6 +54,7 @@ def start(
     repair_order: object = "fewest-copies-first",
     chunk_scheduler: object = "work-stealing",
     speed: float = 1.0,
+    racks: Mapping[int | str, str] | Sequence[str] = (),
     seed: int | None = None,
     host: str = "127.0.0.1",
     port: int = 0,
@@ -87,6 +98,9 @@ def start(
         the notebook, can't be handed to it.
     speed : float
         Every timer is divided by it: a 60 s lesson takes 6 s with 10.
+    racks : mapping of str or int to str, or sequence of str
+        The racks that keepers stand in, for a placement that heeds them ("rack-aware"): by keeper, or in the order
+        keeper-1, keeper-2, ... and at least `n` of them. Those of keepers that are added later may be among them.
     seed : int, optional
         Makes the master's choices (placement, ids) repeatable.
     host, port : str, int
@@ -136,10 +150,12 @@ def start(
             repair=repair,  # type: ignore[arg-type]  # checked by Options
             scrub_interval_s=scrub_interval_s,
             scrub_rate_mb_s=scrub_rate_mb_s,
+            racks=check_racks(racks, n),
         ).at_speed(speed),
         Policies.of(
             **{kind: loaded(kind, policy) for kind, policy in policies.items()},
             heartbeat_timeout_s=heartbeat_timeout_s / speed,
+            replicas=replicas,
         ),
         check_seed(seed),
         host,

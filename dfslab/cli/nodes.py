@@ -133,7 +133,7 @@ def master(
         directory=root,
         token=token,
         options=checked,
-        policies=Policies.of(heartbeat_timeout_s=checked.heartbeat_timeout_s),
+        policies=Policies.of(heartbeat_timeout_s=checked.heartbeat_timeout_s, replicas=checked.replicas),
         host=host,
         port=port,
         tls=_node_tls(tls, MasterNode.name, host),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from dfslab.core.blocks import MAX_CHUNK_BYTES, Chunk, split_into_chunks
-from dfslab.core.policies.chunk_scheduler import ChunkScheduler, InFlight
+from dfslab.core.policies.chunk_scheduler import FACTS, ChunkScheduler, InFlight
+from dfslab.core.policies.facts import asked_for
 
 MAX_FAILURES_PER_KEEPER = 3
 WORTH_ASKING_S = 0.008
@@ -49,7 +51,7 @@ class Download:
         self._size = size
         self.chunks = split_into_chunks(size, block_size, len(holders))
         self.requests: list[Fetched] = []
-        self._scheduler = scheduler
+        self._scheduler, self._facts = scheduler, asked_for(scheduler.next_chunk, FACTS)
         self._waiting: dict[int, Chunk] = {chunk.index: chunk for chunk in self.chunks}
         self._in_flight: dict[int, InFlight] = {}
         self._started: dict[tuple[str, int], float] = {}
@@ -85,7 +87,10 @@ class Download:
             return None
         self._join_small_chunks()
         mean_s = self._spent_s / len(self._done) if self._done else None
-        chunk = self._scheduler.next_chunk(keeper, list(self._waiting.values()), self._in_flight, mean_s, now)
+        waiting = list(self._waiting.values())
+        known: dict[str, Any] = {"holders": self.holders, "size": self._size}
+        facts = {fact: known[fact] for fact in self._facts}
+        chunk = self._scheduler.next_chunk(keeper, waiting, self._in_flight, mean_s, now, **facts)
         if chunk is None:
             return None
         flight = self._in_flight.get(chunk.index)

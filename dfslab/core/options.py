@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal, get_args
 
 from dfslab.core.blocks import BLOCK_SIZE
@@ -58,6 +60,8 @@ class Options:
         A transfer that moves no byte for so long is given up and goes on elsewhere.
     ack_timeout_s : float
         How long an upload waits for its acknowledgement.
+    racks : mapping of str to str
+        The rack that a keeper stands in, by the keeper's name; those of unknown racks are left out.
     """
 
     replicas: int = 3
@@ -75,6 +79,7 @@ class Options:
     stall_timeout_s: float = 5.0
     ack_timeout_s: float = 30.0
     block_size: int = BLOCK_SIZE
+    racks: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         for name in ("replicas", "ack_replicas", "copies_per_keeper", "block_size"):
@@ -94,6 +99,9 @@ class Options:
             )
         if self.repair not in get_args(RepairMode):
             raise InvalidOption(option="repair", value=repr(self.repair), reason="it is 'eager' or 'scan'")
+        if not isinstance(self.racks, Mapping) or not all(isinstance(one, str) for one in chain(*self.racks.items())):
+            reason = "it maps the names of keepers to the names of racks"
+            raise InvalidOption(option="racks", value=repr(self.racks), reason=reason)
 
     def at_speed(self, speed: float) -> Options:
         """Return the same settings with every timer divided by `speed`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from dfslab.core.blocks import Chunk
@@ -36,10 +37,15 @@ class RemotePlacement(_Remote):
     """A submission's `placement`."""
 
     def choose(
-        self, candidates: Sequence[KeeperLoad], size: int, rng: random.Random, holders: Sequence[str] = ()
+        self,
+        candidates: Sequence[KeeperLoad],
+        size: int,
+        rng: random.Random,
+        holders: Sequence[str] = (),
+        racks: Mapping[str, str] = MappingProxyType({}),
     ) -> str:
         """Return what the submission chooses."""
-        chosen: str = self.ask("choose", list(candidates), size, rng, holders=list(holders))
+        chosen: str = self.ask("choose", list(candidates), size, rng, holders=list(holders), racks=dict(racks))
         return chosen
 
 
@@ -78,9 +84,12 @@ class RemoteScheduler(_Remote):
         in_flight: Mapping[int, InFlight],
         chunk_s: float | None,
         now: float,
+        holders: Sequence[str] = (),
+        size: int = 0,
     ) -> Chunk | None:
         """Return the chunk that the submission chooses."""
-        chunk: Chunk | None = self.ask("next_chunk", keeper, list(waiting), dict(in_flight), chunk_s, now)
+        asked = (keeper, list(waiting), dict(in_flight), chunk_s, now)
+        chunk: Chunk | None = self.ask("next_chunk", *asked, holders=list(holders), size=size)
         return chunk
 
 

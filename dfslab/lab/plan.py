@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from dfslab.client.target import expand
 from dfslab.core.checks import is_whole
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
+from dfslab.core.nodes import keeper_name
 from dfslab.core.options import Options
 from dfslab.core.policies import Policies
 from dfslab.core.setup import Setup
 
+_KEEPER = re.compile(r"keeper-[1-9][0-9]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -90,3 +92,41 @@ def check_link(option: str, link: Link | None) -> Link:
     if link is not None and not isinstance(link, Link):
         raise InvalidOption(option=option, value=repr(link), reason="it must be a dfslab.Link(...), or None")
     return link or Link()
+
+
+def check_racks(racks: object, n: int) -> dict[str, str]:
+    """Return the rack of each keeper that has one, by the keeper's name; else raise InvalidOption.
+
+    Parameters
+    ----------
+    racks : mapping or sequence
+        As `start` takes it.
+    n : int
+        Keepers.
+    """
+    if isinstance(racks, Mapping):
+        named = {_keeper_of(key): rack for key, rack in racks.items()}
+    elif isinstance(racks, Sequence) and not isinstance(racks, str | bytes):
+        if racks and len(racks) < n:
+            raise _bad_racks(racks, f"these are {len(racks)} racks for {n} keepers; one each, please")
+        named = {keeper_name(number): rack for number, rack in enumerate(racks, 1)}
+    else:
+        raise _bad_racks(racks, 'it is a mapping, {"keeper-1": "rack-a", ...}, or a sequence, ["rack-a", ...]')
+    for keeper, rack in named.items():
+        if not isinstance(rack, str):
+            raise _bad_racks(racks, f"the rack of {keeper} is {rack!r}, and must be a name")
+    return {keeper: rack for keeper, rack in named.items() if rack}
+
+
+def _keeper_of(key: object) -> str:
+    if is_whole(key) and key >= 1:
+        return keeper_name(key)
+    if isinstance(key, str) and _KEEPER.fullmatch(key):
+        return key
+    raise InvalidOption(
+        option="racks", value=repr(key), reason="keepers are named keeper-1, keeper-2, ... or 1, 2, ..."
+    )
+
+
+def _bad_racks(racks: object, reason: str) -> InvalidOption:
+    return InvalidOption(option="racks", value=repr(racks), reason=reason)

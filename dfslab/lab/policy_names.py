@@ -82,7 +82,7 @@ def _refused(kind: str, policy: object, reason: str) -> InvalidOption:
     return InvalidOption(option=kind, value=repr(policy), reason=advice)
 
 
-def policies_by_name(names: Mapping[str, str], heartbeat_timeout_s: float) -> Policies:
+def policies_by_name(names: Mapping[str, str], heartbeat_timeout_s: float, replicas: int) -> Policies:
     """Return the policies of such names; raise InvalidOption for one that this process can't import."""
     found: dict[str, Any] = {kind: loaded(kind, name) for kind, name in names.items()}
-    return Policies.of(**found, heartbeat_timeout_s=heartbeat_timeout_s)
+    return Policies.of(**found, heartbeat_timeout_s=heartbeat_timeout_s, replicas=replicas)

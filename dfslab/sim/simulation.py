@@ -66,6 +66,8 @@ class Settings:
         The numbers of the faults that may happen; by default all of them.
     policies : mapping of str to object
         What `start` takes under the same names ("placement", ...), to be tried in trouble.
+    racks : mapping of str to str
+        The rack of each keeper, by its name.
     """
 
     seed: int
@@ -76,6 +78,7 @@ class Settings:
     fault_gap_s: float = 1.2
     only: Collection[int] | None = None
     policies: Mapping[str, object] = field(default_factory=dict)
+    racks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -129,6 +132,7 @@ class Simulation:
             block_size=16,
             repair=rngs["options"].choice(["eager", "eager", "scan"]),
             copies_per_keeper=rngs["options"].choice([1, 4]),
+            racks=settings.racks,
         )
         self.think_s = settings.think_s
         self.outcome = Outcome(settings)
@@ -138,7 +142,11 @@ class Simulation:
         around = Surroundings(self.loop, self.network, self.options, self.outcome.trace.append, self.outcome.counts)
         self.ledger = Ledger()
         self.catalog = Catalog(self.ledger.on_record)
-        policies = Policies.of(**settings.policies, heartbeat_timeout_s=self.options.heartbeat_timeout_s)
+        policies = Policies.of(
+            **settings.policies,
+            heartbeat_timeout_s=self.options.heartbeat_timeout_s,
+            replicas=self.options.replicas,
+        )
         self.master = SimMaster(around, policies, rngs["master"], self.catalog, self._on_event)
         self.keepers: dict[str, SimKeeper] = {}
         for number in range(1, (settings.keepers or rngs["options"].choice([3, 4, 5, 5, 6])) + 1):

@@ -28,7 +28,7 @@ def load(keeper: str, stored_bytes: int = 0, replicas: int = 0) -> KeeperLoad:
 
 
 def test_balanced_places_where_the_fewest_bytes_are() -> None:
-    """GFS §4.2: on servers with below-average disk use."""
+    """GFS §4.3: on servers with below-average disk use."""
     candidates = [load("a", 30), load("b", 10), load("c", 20)]
 
     assert Balanced().choose(candidates, 5, random.Random(1)) == "b"

@@ -6,8 +6,9 @@ The scan, its dry run and eager repair all ask these.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from operator import attrgetter
+from typing import Any
 
 from dfslab.core.errors import PolicyFailed
 from dfslab.core.lookup import Replica, ReplicaState
@@ -21,9 +22,22 @@ from dfslab.core.policies.placement import KeeperLoad
 _KEEPER = attrgetter("keeper")
 
 
-def place(state: MasterState, loads: Sequence[KeeperLoad], size: int) -> Keeper:
-    """Return the candidate that the placement policy chooses; raise PolicyFailed if it is none of them."""
-    chosen = consult("placement", lambda: state.policies.placement.choose(loads, size, state.rng))
+def place(
+    state: MasterState, loads: Sequence[KeeperLoad], size: int, holders: Callable[[], Collection[str]] = tuple
+) -> Keeper:
+    """Return the candidate that the placement policy chooses; raise PolicyFailed if it is none of them.
+
+    Parameters
+    ----------
+    holders : callable
+        Returns the live keepers that hold the version or are getting it; only a policy that wants to know has it asked.
+    """
+    facts: dict[str, Any] = {}
+    if "holders" in state.policies.placement_facts:
+        facts["holders"] = list(holders())
+    if "racks" in state.policies.placement_facts:
+        facts["racks"] = state.options.racks
+    chosen = consult("placement", lambda: state.policies.placement.choose(loads, size, state.rng, **facts))
     if chosen not in map(_KEEPER, loads):
         raise PolicyFailed(policy="placement", reason=f"it chose {chosen!r}, which is not a candidate")
     return state.keepers[chosen]
@@ -52,13 +66,17 @@ class _Plan:
         able = [keeper for keeper in able if keeper.id not in avoid] or able
         return min(able, key=lambda keeper: keeper.copies_out + self.copies_out[keeper.id], default=None)
 
-    def target(self, version: Version, taken: Collection[str], avoid: Collection[str]) -> Keeper | None:
+    def target(
+        self, version: Version, taken: Collection[str], avoid: Collection[str], planned: Collection[str]
+    ) -> Keeper | None:
         """Return where placement wants the next copy: where none has failed yet, as long as there is such a keeper."""
         size = version.size
         loads = [load for keeper, load in self.loads.items() if keeper not in taken and load.free_bytes >= size]
         if avoid:
             loads = [load for load in loads if load.keeper not in avoid] or loads
-        return place(self.state, loads, size) if loads else None
+        if not loads:
+            return None
+        return place(self.state, loads, size, lambda: [*_holders(self.state, version.id), *planned])
 
     def is_beyond_help(self, version: Version) -> bool:
         """Return True when no file on the same keepers can be copied, were it ever so small."""
@@ -73,7 +91,7 @@ class _Plan:
         else:
             load = self.loads[target.id]
             self.loads[target.id] = KeeperLoad(
-                target.id, load.stored_bytes + size, load.free_bytes - size, load.replicas + 1
+                target.id, load.stored_bytes + size, load.free_bytes - size, load.replicas + 1, load.rack
             )
 
 
@@ -117,18 +135,26 @@ def _taken(state: MasterState, version_id: str) -> dict[str, None]:
     return taken
 
 
+def _holders(state: MasterState, version_id: str) -> dict[str, None]:
+    """Return the keepers whose replica of a version counts as a copy, or will once it is there."""
+    holders = {keeper.id: None for keeper in state.serving_holders(version_id) if state.is_alive(keeper.id)}
+    holders.update((state.copies[copy_id].target, None) for copy_id in state.copying.get(version_id, ()))
+    return holders
+
+
 def _copies_for(state: MasterState, plan: _Plan, version: Version, goal: int) -> Iterator[PlannedAction]:
     live = state.live_copies(version.id)
     under_way = len(state.copying.get(version.id, ()))
-    taken = _taken(state, version.id)
+    taken, planned = _taken(state, version.id), list[str]()
     for _ in range(goal - live - under_way):
         short = state.short[version.id]
         source = plan.source(version, short.failed_sources)
-        target = plan.target(version, taken, short.failed_targets) if source else None
+        target = plan.target(version, taken, short.failed_targets, planned) if source else None
         if source is None or target is None:
             return
         plan.add(source, target, version.size)
         taken[target.id] = None
+        planned.append(target.id)
         reason = f"{live} of {state.options.replicas} live copies"
         yield PlannedAction("copy", version.name, version.id, source.id, target.id, reason)
 

@@ -112,11 +112,14 @@ def _report_degraded(state: MasterState, out: Effects, cause: str) -> None:
 def on_scan(state: MasterState, event: Scan, now: float, out: Effects) -> None:
     """Scan because somebody asked."""
     if event.dry_run:
-        rng_state = state.rng.getstate()
-        everything = Backlog(state.short)
-        planned = propose(state, math.inf, everything)  # a scan waits out no failed copy's pause
+        rng_state, policies = state.rng.getstate(), state.policies
+        state.policies = policies.fresh()  # what is asked now, a placement with a memory must not remember
+        try:
+            planned = propose(state, math.inf, Backlog(state.short))  # a scan waits out no failed copy's pause
+        finally:
+            state.policies = policies
+            state.rng.setstate(rng_state)
         planned += propose_drops(state, now)
-        state.rng.setstate(rng_state)
     else:
         planned = run_scan(state, now, out, asked=True)
     out.reply(event.request, planned)

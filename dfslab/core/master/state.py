@@ -284,6 +284,7 @@ class MasterState:
             self.table.stored_bytes(keeper.id) + keeper.incoming_bytes,
             keeper.free_bytes - keeper.incoming_bytes,
             self.table.count_on(keeper.id) + keeper.copies_in,
+            self.options.racks.get(keeper.id, ""),
         )
 
     def live_copies(self, version_id: str) -> int:

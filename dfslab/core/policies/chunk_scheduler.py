@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from dfslab.core.blocks import Chunk
+from dfslab.core.policies.chunk_schedulers.no_hedging import NoHedging
+from dfslab.core.policies.chunk_schedulers.work_stealing import WorkStealing
+
+FACTS = ("holders", "size")
+"""What `next_chunk` is told beside what every policy is, if it has a parameter of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +33,12 @@ class InFlight:
 
 
 class ChunkScheduler(Protocol):
-    """Answers an idle keeper's "what next?"."""
+    """Answers an idle keeper's "what next?".
+
+    A `next_chunk` may have two more parameters, and is given what it has: `holders`, the names (a sequence of str)
+    of the keepers that still serve this download; and `size`, the bytes of the whole file. All downloads of a
+    client ask the same object.
+    """
 
     def next_chunk(
         self,
@@ -57,40 +66,4 @@ class ChunkScheduler(Protocol):
         ...
 
 
-class WorkStealing:
-    """One shared queue, so that fast keepers serve more; the tail is hedged.
-
-    When the queue is empty, an idle keeper takes a second copy of the chunk that has been under
-    way longest, once that has taken `hedge_factor` times the mean, or `first_hedge_s` seconds while
-    there is no mean yet (Dean & Barroso, "The Tail at
-    Scale", CACM 2013, §"Hedged requests"). Whichever copy is whole first is used.
-    """
-
-    def __init__(self, hedge_factor: float = 2.0, hedge_floor_s: float = 0.02, first_hedge_s: float = 0.5) -> None:
-        self.hedge_factor = hedge_factor
-        self.hedge_floor_s = hedge_floor_s
-        self.first_hedge_s = first_hedge_s
-
-    def next_chunk(
-        self,
-        keeper: str,
-        waiting: Sequence[Chunk],
-        in_flight: Mapping[int, InFlight],
-        chunk_s: float | None,
-        now: float,
-    ) -> Chunk | None:
-        """Return the head of the queue, or a late chunk of somebody else's."""
-        if waiting:
-            return waiting[0]
-        patience_s = self.first_hedge_s if chunk_s is None else max(self.hedge_floor_s, self.hedge_factor * chunk_s)
-        for flight in in_flight.values():
-            if len(flight.keepers) == 1 and keeper not in flight.keepers and now - flight.since_s >= patience_s:
-                return flight.chunk
-        return None
-
-
-class NoHedging(WorkStealing):
-    """One shared queue, and nothing is asked for twice: what a slow keeper has begun is waited for."""
-
-    def __init__(self) -> None:
-        super().__init__(hedge_factor=math.inf, first_hedge_s=math.inf)
+__all__ = ["FACTS", "ChunkScheduler", "InFlight", "NoHedging", "WorkStealing"]

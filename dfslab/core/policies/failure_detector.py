@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from dfslab.core.policies.detectors.timeout import TimeoutDetector
+
 
 class FailureDetector(Protocol):
     """Judges keepers by when they were heard from. Times are seconds."""
@@ -13,7 +15,7 @@ class FailureDetector(Protocol):
         ...
 
     def forget(self, keeper: str) -> None:
-        """Drop what is known of a keeper, because it died or left."""
+        """Watch a keeper no more, because it died or left; it may come back, and may be watched again from then on."""
         ...
 
     def is_overdue(self, keeper: str, now: float) -> bool:
@@ -21,27 +23,4 @@ class FailureDetector(Protocol):
         ...
 
 
-class TimeoutDetector:
-    """Dead after a fixed silence: the eventually perfect detector of the textbooks under a known bound on delay.
-
-    Parameters
-    ----------
-    timeout_s : float
-        Silence, in seconds, after which a keeper is dead.
-    """
-
-    def __init__(self, timeout_s: float = 3.0) -> None:
-        self.timeout_s = timeout_s
-        self._last: dict[str, float] = {}
-
-    def heard(self, keeper: str, now: float) -> None:
-        """Note a sign of life."""
-        self._last[keeper] = now
-
-    def forget(self, keeper: str) -> None:
-        """Drop a keeper."""
-        self._last.pop(keeper, None)
-
-    def is_overdue(self, keeper: str, now: float) -> bool:
-        """Return True after `timeout_s` of silence; a keeper never heard of is not overdue."""
-        return keeper in self._last and now - self._last[keeper] >= self.timeout_s
+__all__ = ["FailureDetector", "TimeoutDetector"]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Protocol
+
+from dfslab.core.policies.placements.balanced import Balanced
+
+FACTS = ("holders", "racks")
+"""What `choose` is told beside what every policy is, if it has a parameter of that name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +26,24 @@ class KeeperLoad:
         Room left on its disk, as of its last heartbeat.
     replicas : int
         Replicas on it and on their way to it.
+    rack : str
+        Where it stands, as `start(racks=...)` says; "" when nobody has said.
     """
 
     keeper: str
     stored_bytes: int
     free_bytes: int
     replicas: int
-
-
-_stored_bytes, _replicas = attrgetter("stored_bytes"), attrgetter("replicas")
+    rack: str = ""
 
 
 class Placement(Protocol):
-    """Chooses among live keepers that do not hold the file and have room for it."""
+    """Chooses among live keepers that do not hold the file and have room for it.
+
+    A `choose` may have two more parameters, and is given what it has: `holders`, the names (a sequence of str)
+    of the live keepers that hold this version or are getting it, none at an upload; and `racks`, the rack of every
+    keeper for which one is known (a mapping of str to str), as holders are not among the candidates.
+    """
 
     def choose(self, candidates: Sequence[KeeperLoad], size: int, rng: random.Random) -> str:
         """Return one candidate's name.
@@ -51,12 +60,4 @@ class Placement(Protocol):
         ...
 
 
-class Balanced:
-    """The keeper with the fewest bytes; ties by chance (GFS §4.2: place on servers with below-average disk use)."""
-
-    def choose(self, candidates: Sequence[KeeperLoad], size: int, rng: random.Random) -> str:
-        """Return a candidate with the least bytes stored or promised."""
-        least = min(map(_stored_bytes, candidates))
-        lightest = [load for load in candidates if load.stored_bytes == least]
-        fewest = min(map(_replicas, lightest))
-        return rng.choice([load.keeper for load in lightest if load.replicas == fewest])
+__all__ = ["FACTS", "Balanced", "KeeperLoad", "Placement"]

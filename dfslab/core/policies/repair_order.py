@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from dfslab.core.policies.repair_orders.fewest_copies_first import FewestCopiesFirst
+
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
@@ -41,9 +43,4 @@ class RepairOrder(Protocol):
         ...
 
 
-class FewestCopiesFirst:
-    """What is nearest to being lost goes first; then what has waited longest (GFS §4.3)."""
-
-    def key(self, shortage: Shortage) -> tuple[float, ...]:
-        """Sort by live copies, then by how long it has been short."""
-        return (shortage.live, shortage.since_s)
+__all__ = ["FewestCopiesFirst", "RepairOrder", "Shortage"]

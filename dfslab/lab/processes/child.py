@@ -142,8 +142,8 @@ class Child:
     def master(self, settings: dict[str, Any], policies: dict[str, str], **common: Any) -> Any:
         """Be the master tracker."""
         clock = self._begin(MasterNode.name, **common)
-        timeout_s = settings["options"]["heartbeat_timeout_s"]
-        policy = policies_by_name(policies, timeout_s)
+        options = settings["options"]
+        policy = policies_by_name(policies, options["heartbeat_timeout_s"], options["replicas"])
         node = MasterNode(made(MasterSettings, settings, policies=policy), clock, self._telling.event, self._network)
         self._node = node
         return {"address": astuple(node.address)}

@@ -1,0 +1,1 @@
+"""Chunk schedulers, a file each; `dfslab.core.policies.POLICIES` knows them by name."""

@@ -1,0 +1,1 @@
+"""Failure detectors, a file each; `dfslab.core.policies.POLICIES` knows them by name."""

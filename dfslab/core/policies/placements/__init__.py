@@ -1,0 +1,1 @@
+"""Placements, a file each; `dfslab.core.policies.POLICIES` knows them by name."""

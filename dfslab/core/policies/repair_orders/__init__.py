@@ -1,0 +1,1 @@
+"""Repair orders, a file each; `dfslab.core.policies.POLICIES` knows them by name."""
