@@ -22,7 +22,18 @@ PAGES = (
     "docs/security.md",
     "docs/testing.md",
 )
-PREDICTIONS = ("prediction", "detection", "downloads", "uploads", "repairs", "losses", "wires")
+PREDICTIONS = (
+    "prediction",
+    "detection",
+    "downloads",
+    "uploads",
+    "repairs",
+    "losses",
+    "chains",
+    "lives",
+    "fleets",
+    "wires",
+)
 MODULES = (
     "dfslab",
     "dfslab.cluster",

@@ -5,8 +5,11 @@ nothing of the machine: where no link sets a rate they say NaN, unless `machine_
 `..._between` functions ask a cluster's own table of links; the others take links one by one.
 """
 
+from dfslab.core.predict.chains import RepairChain
 from dfslab.core.predict.detection import detection_s
 from dfslab.core.predict.downloads import download_between, download_rate_mb_s, download_s
+from dfslab.core.predict.fleets import Fleet
+from dfslab.core.predict.lives import Bursts, chance_interval, first_loss_s, share_lost_by, simulate_losses
 from dfslab.core.predict.losses import loss_probability, mean_time_to_loss_s
 from dfslab.core.predict.prediction import RATE_TOLERANCE, SLACK_S, Prediction, check_machine, rate_of, unknown
 from dfslab.core.predict.repairs import recovery_s, repair_between, repair_s
@@ -16,19 +19,26 @@ from dfslab.core.predict.wires import Wires
 __all__ = [
     "RATE_TOLERANCE",
     "SLACK_S",
+    "Bursts",
+    "Fleet",
     "Prediction",
+    "RepairChain",
     "Wires",
+    "chance_interval",
     "check_machine",
     "detection_s",
     "download_between",
     "download_rate_mb_s",
     "download_s",
+    "first_loss_s",
     "loss_probability",
     "mean_time_to_loss_s",
     "rate_of",
     "recovery_s",
     "repair_between",
     "repair_s",
+    "share_lost_by",
+    "simulate_losses",
     "unknown",
     "upload_between",
     "upload_s",

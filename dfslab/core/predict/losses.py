@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from dfslab.core.checks import check_count, check_positive
+from dfslab.core.predict.chains import RepairChain
 from dfslab.core.predict.prediction import Prediction, check_amount
 
 
@@ -89,16 +90,11 @@ def mean_time_to_loss_s(replicas: int, mtbf_s: float, recovery_s: float) -> floa
 
     Notes
     -----
-    A birth-death chain counts the live copies: i copies fail at the rate iλ, λ = 1 / MTBF, and those
-    that are missing are made at once, each at the rate μ = 1 / recovery. From i copies it takes, on
-    average, T(i) to get to i - 1 for the first time::
-
-        T(r) = 1 / (r λ)        T(i) = (1 + (r - i) μ T(i + 1)) / (i λ)        mean = T(r) + ... + T(1)
-
-    since a step up, with (r - i) μ, has to come down again. For r = 2 it is (3λ + μ) / (2λ²), about
-    MTBF² / (2 recovery): the formula of Patterson, Gibson & Katz for mirrored disks ("A case for
-    redundant arrays of inexpensive disks", SIGMOD 1988). Ford et al., OSDI 2010, use the same chain
-    for stripes and show by how much correlated failures shorten it.
+    `RepairChain` has the chain, its derivation, and the chance of a loss within a time, exactly. For two
+    copies the mean is (3λ + μ) / (2λ²), with λ = 1 / MTBF and μ = 1 / recovery: about MTBF² / (2 recovery),
+    the formula of Patterson, Gibson & Katz for mirrored disks ("A case for redundant arrays of inexpensive
+    disks", SIGMOD 1988). Ford et al., OSDI 2010, use the same chain for stripes and show by how much
+    correlated failures shorten it.
 
     Repair takes an exponential time here, a fixed one in `loss_probability`; the chance of loss within
     t, if t is much shorter than the mean, is about t / mean.
@@ -109,11 +105,4 @@ def mean_time_to_loss_s(replicas: int, mtbf_s: float, recovery_s: float) -> floa
     >>> round(mean_time_to_loss_s(2, mtbf_s=year, recovery_s=3600.0) / year)
     4382
     """
-    check_count("replicas", replicas)
-    failing = 1 / check_positive("mtbf_s", mtbf_s)
-    making = 1 / check_positive("recovery_s", recovery_s)
-    step = total = 1 / (replicas * failing)
-    for live in range(replicas - 1, 0, -1):
-        step = (1 + (replicas - live) * making * step) / (live * failing)
-        total += step
-    return total
+    return RepairChain(replicas, mtbf_s, recovery_s).mean_time_to_loss_s
