@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 MB = 1e6
 REST_S = 0.02
-"""How often a holder that was given nothing is offered to the scheduler again, if nothing else happens."""
 REFUSES_S = 0.002
 """How long it takes to hear that a dead holder does not answer."""
 TINY_BYTES = 1e-3
@@ -119,7 +118,9 @@ class Watched:
         self._still = 0 if chunk or in_flight or not waiting else self._still + 1
         if self._still > STANDS_STILL:
             what = f"{len(waiting)} chunks are waiting, nothing is being served, and no holder is given anything"
-            raise Wrong(f"the download stands still: {what} (the first that waits is chunk {waiting[0].index})", at_s=now)
+            raise Wrong(
+                f"the download stands still: {what} (the first that waits is chunk {waiting[0].index})", at_s=now
+            )
         return chunk
 
 
@@ -193,7 +194,9 @@ class Served:
                     ax.plot(event_s, lanes[keeper], marker, color="black", markersize=8, label=name)
         if at_s is not None:
             ax.axvline(at_s, color="black", linestyle="--", linewidth=1, label="this moment")
-        ax.set_yticks(range(len(lanes)), [f"{name}\n{holder.rate_mb_s:g} MB/s" for name, holder in self.holders.items()])
+        ax.set_yticks(
+            range(len(lanes)), [f"{name}\n{holder.rate_mb_s:g} MB/s" for name, holder in self.holders.items()]
+        )
         ax.set(xlabel="time (s)", title="requests, by the keeper that serves them", xlim=(0, None))
         ax.set_ylim(len(lanes) - 0.5, -0.5)
         named = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
@@ -222,25 +225,38 @@ def download(
     *,
     until_s: float,
     client_mb_s: float = math.inf,
+    rest_s: float = REST_S,
 ) -> Served:
     """Download a file in virtual time, until it is whole, nobody is left to serve it, or `until_s`.
+
+    Parameters
+    ----------
+    scheduler : ChunkScheduler
+    holders : mapping of str to Holder
+    size : int
+        Bytes.
+    until_s : float
+    client_mb_s : float
+        What the client's own link carries.
+    rest_s : float
+        How often a holder that was given nothing is offered to the scheduler again, if nothing else happens.
 
     Raises
     ------
     Wrong
         The scheduler gave an answer that is none; with a picture of the download so far.
     """
-    return _Downloading(scheduler, holders, size, client_mb_s).run(until_s)
+    return _Downloading(scheduler, holders, size, client_mb_s, rest_s).run(until_s)
 
 
 class _Downloading:
     """A download under way in virtual time."""
 
     def __init__(
-        self, scheduler: ChunkScheduler, holders: Mapping[str, Holder], size: int, client_mb_s: float
+        self, scheduler: ChunkScheduler, holders: Mapping[str, Holder], size: int, client_mb_s: float, rest_s: float
     ) -> None:
         self._watched = scheduler if isinstance(scheduler, Watched) else Watched(scheduler)
-        self._holders, self._size, self._client = holders, size, client_mb_s * MB
+        self._holders, self._size, self._client, self._rest_s = holders, size, client_mb_s * MB, rest_s
         self._machine = Download(size, BLOCK_SIZE, list(holders), self._watched)
         self._flights: dict[str, _Flight] = {}
         self._asked = dict.fromkeys(holders, 0)
@@ -289,7 +305,7 @@ class _Downloading:
         rates = self._rates()
         moments = [until_s]
         if len(self._flights) < len(self._machine.holders):
-            moments.append(self._now + REST_S)
+            moments.append(self._now + self._rest_s)
         for keeper, flight in self._flights.items():
             holder = self._holders[keeper]
             moments += [at for at in (flight.flows_s, holder.later_s, holder.dies_s) if at > self._now]

@@ -11,7 +11,7 @@ class EqualShares(SOLUTION):
         return mine[0] if mine else None
 
 
-class FixedShares(SOLUTION):
+class FixedShares:
     def next_chunk(self, keeper, waiting, in_flight, chunk_s, now, holders, size):
         for chunk in waiting:
             if holders[chunk.offset * len(holders) // size] == keeper:
