@@ -8,6 +8,19 @@ is not its own gets a verdict within half a minute, and leaves nothing behind.
 from dfslab.exercises.checking import check
 from dfslab.exercises.listing import exercise, names, spec, starter
 from dfslab.exercises.model import Check, Exercise, Wrong
+from dfslab.exercises.ranking import leaderboard
 from dfslab.exercises.verdict import Finding, Verdict
 
-__all__ = ["Check", "Exercise", "Finding", "Verdict", "Wrong", "check", "exercise", "names", "spec", "starter"]
+__all__ = [
+    "Check",
+    "Exercise",
+    "Finding",
+    "Verdict",
+    "Wrong",
+    "check",
+    "exercise",
+    "leaderboard",
+    "names",
+    "spec",
+    "starter",
+]

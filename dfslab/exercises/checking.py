@@ -9,7 +9,8 @@ import sys
 from dfslab.exercises.family import kill_all
 from dfslab.exercises.listing import exercise
 from dfslab.exercises.model import Exercise
-from dfslab.exercises.taking import NotTaken, Submission, take
+from dfslab.exercises.taking import NotTaken, Submission, Taken, take
+from dfslab.exercises.turns import turn
 from dfslab.exercises.verdict import Finding, Verdict
 
 DEADLINE_S = 29.0
@@ -35,7 +36,8 @@ def check(name: str, submission: Submission, *, seed: int | None = None) -> Verd
     Returns
     -------
     Verdict
-        Within 30 seconds, whatever the submission does.
+        Within 30 seconds, whatever the submission does; where more check at once than the machine has cores for,
+        within 30 seconds of its turn.
 
     Raises
     ------
@@ -49,6 +51,12 @@ def check(name: str, submission: Submission, *, seed: int | None = None) -> Verd
         taken = take(submission)
     except NotTaken as error:
         return _all_failed(asked_for, str(error))
+    with turn():
+        return _judged(asked_for, taken, seed)
+
+
+def _judged(asked_for: Exercise, taken: Taken, seed: int | None) -> Verdict:
+    name = asked_for.name
     request = json.dumps({"exercise": name, "seed": seed}).encode() + b"\n" + taken.dumps()
     judge = subprocess.Popen(
         [sys.executable, "-P", "-m", "dfslab.exercises.judge"],
