@@ -16,11 +16,9 @@ from typing import Any
 
 from dfslab.exercises import plain
 from dfslab.exercises.family import kill_all
+from dfslab.exercises.limits import ANSWER_S, START_S
 from dfslab.exercises.taking import Taken
 
-ANSWER_S = 2.0
-"""How long one answer may take, seconds."""
-START_S = 10.0
 MAX_ANSWER_BYTES = 16 << 20
 SHOWN_BYTES = 2_000
 """How much of what a submission prints is shown."""

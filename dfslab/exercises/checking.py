@@ -7,14 +7,12 @@ import subprocess
 import sys
 
 from dfslab.exercises.family import kill_all
+from dfslab.exercises.limits import DEADLINE_S
 from dfslab.exercises.listing import exercise
 from dfslab.exercises.model import Exercise
 from dfslab.exercises.taking import NotTaken, Submission, Taken, take
 from dfslab.exercises.turns import turn
 from dfslab.exercises.verdict import Finding, Verdict
-
-DEADLINE_S = 29.0
-"""When a judge that has not answered is given up."""
 
 
 class JudgeFailed(RuntimeError):
@@ -37,7 +35,7 @@ def check(name: str, submission: Submission, *, seed: int | None = None) -> Verd
     -------
     Verdict
         Within 30 seconds, whatever the submission does; where more check at once than the machine has cores for,
-        within 30 seconds of its turn.
+        within 30 seconds of its turn. Both are longer with `DFSLAB_PATIENCE` (see `dfslab.exercises.limits`).
 
     Raises
     ------

@@ -8,14 +8,12 @@ import time
 
 from dfslab.exercises.asking import Asked, SubmissionFailed
 from dfslab.exercises.family import adopt_orphans, kill_children
+from dfslab.exercises.limits import ALL_S
 from dfslab.exercises.listing import exercise
 from dfslab.exercises.model import Check, Wrong
 from dfslab.exercises.taking import Taken
 from dfslab.exercises.trial import Trial
 from dfslab.exercises.verdict import Finding, Verdict
-
-ALL_S = 24.0
-"""How long all checks of an exercise may take together, seconds."""
 
 
 def judge(name: str, taken: Taken, seed: int | None = None) -> Verdict:

@@ -6,7 +6,8 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from dfslab.exercises.asking import ANSWER_S, Asked
+from dfslab.exercises.asking import Asked
+from dfslab.exercises.limits import ANSWER_S
 from dfslab.exercises.policies import REMOTE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import uuid
@@ -52,3 +53,19 @@ def test_who_waits_too_long_goes_on_without_a_place(group: str, monkeypatch: pyt
     monkeypatch.setattr(turns, "places", lambda: 0)
     with turn(group, 0.1) as taken:
         assert not taken
+
+
+def test_a_crowded_server_may_be_given_more_patience_and_never_less() -> None:
+    code = "from dfslab.exercises import limits; print(limits.ALL_S, limits.DEADLINE_S)"
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "DFSLAB_PATIENCE": patience},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split()
+        for patience in ("", "4", "0.1")
+    ]
+
+    assert said == [["24.0", "29.0"], ["96.0", "116.0"], ["24.0", "29.0"]]
