@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo browser faketime test faults soak fuzz lint format proto gallery notebooks bench bench-quick scaling figures clean
+.PHONY: help lab demo browser faketime test faults soak fuzz lint format proto gallery notebooks docs bench bench-quick scaling figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -72,6 +72,10 @@ gallery: $(READY) ## draw every picture for docs/gallery.md from its recorded tr
 
 notebooks: $(READY) ## run every notebook again and keep its outputs
 	$(BIN)/python tools/run_notebooks.py notebooks/*.ipynb
+
+docs: $(READY) ## the documentation site: build/docs/index.html
+	$(BIN)/python -m sphinx -W --keep-going -n -q -c docs -d build/doctrees . build/docs
+	@echo build/docs/index.html
 
 bench: $(READY) ## the table: dfslab beside the machine's limit and a peer, kept in benchmarks/RESULTS.md
 	$(BIN)/pip install --quiet --editable '.[bench]'
