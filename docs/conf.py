@@ -37,6 +37,7 @@ extensions = [
     "sphinx_click",
     "sphinx_copybutton",
     "sphinx_design",
+    "answers",
     "mathml",
     "names",
     "registries",
@@ -45,6 +46,8 @@ extensions = [
 # Markdown, and notebooks with the outputs that they were committed with.
 myst_enable_extensions = ["amsmath", "colon_fence", "dollarmath"]
 myst_heading_anchors = 4
+myst_dmath_allow_space = False
+myst_dmath_allow_digits = False
 nb_execution_mode = "off"
 nb_merge_streams = True
 nb_ipywidgets_js = {}  # the scripts would come from elsewhere; a widget's HTML is shown instead of it

@@ -194,6 +194,23 @@ def test_every_notebook_is_a_tutorial_with_its_pictures(site: Site) -> None:
         assert notebook.read_text("utf-8").count('"image/png"') == page.read_text("utf-8").count('alt="../_images/')
 
 
+def test_formulas_are_mathml_and_need_no_script(site: Site) -> None:
+    page = site.text("notebooks/04_heartbeats_and_failure_detection.html")
+
+    assert page.count("<math") >= 3
+    assert {link for page in site.pages.values() for link in page.fetched if "mathjax" in link.lower()} == set()
+
+
+def test_no_page_gives_a_solution_away(site: Site) -> None:
+    notebooks = [(path.stem, path.read_text("utf-8")) for path in (REPO / "notebooks").glob("*.ipynb")]
+
+    assert sum(text.count("### BEGIN SOLUTION") for _, text in notebooks) >= 3
+    for stem, text in notebooks:
+        shown = site.text(f"notebooks/{stem}.html")
+        assert shown.count("YOUR CODE HERE") >= text.count("### BEGIN SOLUTION")
+    assert [path for path, page in site.pages.items() if "BEGIN SOLUTION" in page.path.read_text("utf-8")] == []
+
+
 def test_every_exercise_and_every_command_is_in_the_reference(site: Site) -> None:
     catalog, commands = site.text("docs/reference/catalog.html"), site.text("docs/reference/commands.html")
 
