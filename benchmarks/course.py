@@ -61,7 +61,7 @@ class Student:
     """A kernel, and what is run in it."""
 
     def __init__(self) -> None:
-        self._manager = KernelManager(kernel_name="python3")
+        self._manager = KernelManager(kernel_name="python3", transport="ipc")
         self._manager.start_kernel()
         self._client = self._manager.client()
         self._client.start_channels()
@@ -74,9 +74,16 @@ class Student:
         assert isinstance(pid, int)
         return pid
 
-    def run(self, code: str) -> None:
-        """Run a cell; raise RuntimeError if it fails."""
-        reply = self._client.execute_interactive(code, timeout=CELL_S, output_hook=lambda message: None)
+    def begin(self, code: str) -> None:
+        """Have a cell run."""
+        self._asked = self._client.execute(code)
+
+    def end(self) -> None:
+        """Wait until it has run; raise RuntimeError if it failed."""
+        while True:
+            reply = self._client.get_shell_msg(timeout=CELL_S)
+            if reply["parent_header"].get("msg_id") == self._asked:
+                break
         if reply["content"]["status"] != "ok":
             raise RuntimeError(f"{reply['content'].get('ename')}: {reply['content'].get('evalue')}")
 
@@ -98,22 +105,11 @@ def pss_mib(pid: int) -> float:
 
 
 def all_at_once(students: list[Student], code: str) -> None:
-    """Have every student run a cell, and wait for all; the first failure is raised."""
-    failures: list[Exception] = []
-
-    def run(student: Student) -> None:
-        try:
-            student.run(code)
-        except RuntimeError as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=run, args=(student,)) for student in students]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    """Have every student run a cell, and wait for all."""
+    for student in students:
+        student.begin(code)
+    for student in students:
+        student.end()
 
 
 @contextlib.contextmanager
@@ -139,7 +135,7 @@ def measure(count: int, lesson: str) -> Cost:
     students = [Student() for _ in range(count)]
     try:
         for student in students:
-            student.run(lesson)
+            all_at_once([student], lesson)
         all_at_once(students, DETECTOR)
         rest_mib = sum(pss_mib(student.pid) for student in students)
         began_s = time.monotonic()

@@ -45,6 +45,12 @@ SAID = {
         "How soon, and how late, a crash is noticed: 3 of 3 points",
         "A detector that learns: 8 of 8 points",
     ],
+    "09_build_your_own": [
+        "changes download_s",
+        "Build your own file system: ",
+        "declared dead after",
+        "mandelbrot-zoom.mp4    the same bytes: True",
+    ],
 }
 """What a run must come to; of the third, that each of its faults has really struck."""
 NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))

@@ -99,7 +99,7 @@ def _all_parts(trial: Trial) -> None:
 
 
 def _detection(trial: Trial) -> None:
-    for seed in trial.seeds(3):
+    for seed in trial.seeds(2):
         result = _played(trial, seed, "failure_detector")
         for keeper, died_s in result.deaths.items():
             declared_s = result.declared.get(keeper)
@@ -154,9 +154,9 @@ def _scheduler(trial: Trial) -> None:
 
 
 def _guarantees(trial: Trial) -> None:
-    for seed in trial.seeds(3):
+    for seed in trial.seeds(2):
         policies = {kind: trial.policy(kind, part=kind) for kind in REMOTE}
-        outcome = simulate(Settings(seed=seed, steps=600, keepers=4, policies=policies))
+        outcome = simulate(Settings(seed=seed, steps=500, keepers=4, policies=policies))
         trial.check_alive()
         if outcome.broken is not None:
             raise Wrong(f"in a simulated cluster under faults, a guarantee broke: {outcome.broken}")

@@ -8,7 +8,7 @@ class MyPlacement:
 
 
 class MyDetector:
-    def __init__(self, timeout_s=4.5):
+    def __init__(self, timeout_s=3.5):
         self.timeout_s = timeout_s
         self.last_s = {}
 
@@ -24,7 +24,7 @@ class MyDetector:
 
 class MyRepairOrder:
     def key(self, shortage):
-        return (shortage.live, shortage.size)
+        return (shortage.live, shortage.since_s)
 
 
 class MyScheduler:
