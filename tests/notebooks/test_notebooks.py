@@ -45,6 +45,12 @@ SAID = {
         "How soon, and how late, a crash is noticed: 3 of 3 points",
         "A detector that learns: 8 of 8 points",
     ],
+    "05_replication_and_repair": [
+        "Which files are short of copies: 4 of 4 points",
+        "Which file is repaired first: 5 of 5 points",
+        "Who copies what to whom: 6 of 6 points",
+        "files that are short now: 0",
+    ],
     "09_build_your_own": [
         "changes download_s",
         "Build your own file system: ",
