@@ -87,6 +87,7 @@ def test_there_are_the_quickstart_the_laboratory_the_faults_and_the_course() -> 
     assert {path.stem for path in NOTEBOOKS} >= set(SAID)
 
 
+@pytest.mark.timeout(240)  # a minute alone, and the checks of the exercises wait for their turns
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_notebook_runs_from_top_to_bottom_without_an_error_or_a_line_on_stderr(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

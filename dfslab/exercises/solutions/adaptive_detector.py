@@ -9,20 +9,20 @@ class MyDetector:
         self.patience_s = patience_s
         self.last_s = {}
         self.gaps = {}
+        self.due_s = {}
 
     def heard(self, keeper, now):
         gaps = self.gaps.setdefault(keeper, deque(maxlen=100))
-        if keeper in self.last_s:
+        if keeper in self.due_s:
             gaps.append(now - self.last_s[keeper])
         self.last_s[keeper] = now
+        self.due_s[keeper] = now + self.silence_s(gaps)
 
     def forget(self, keeper):
-        self.last_s.pop(keeper, None)  # the gaps are kept: it may come back
+        self.due_s.pop(keeper, None)  # the gaps are kept: it may come back
 
     def is_overdue(self, keeper, now):
-        if keeper not in self.last_s:
-            return False
-        return now - self.last_s[keeper] >= self.silence_s(self.gaps[keeper])
+        return keeper in self.due_s and now >= self.due_s[keeper]
 
     def silence_s(self, gaps):
         """Return how long a silence means death: the mean gap, and six deviations more."""

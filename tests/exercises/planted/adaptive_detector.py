@@ -16,7 +16,7 @@ class PatienceOnly(SOLUTION):
         return self.patience_s
 
 
-class TwiceTheMean(SOLUTION):
+class HalfAGapMore(SOLUTION):
     def silence_s(self, gaps):
         return 1.5 * fmean(gaps) if len(gaps) >= 10 else self.patience_s
 
@@ -71,7 +71,7 @@ class Forgetful(SOLUTION):
 PLANTED = {
     "has a fixed timeout": (FixedTimeout, "5 intervals of silence are the most"),
     "waits for its patience always": (PatienceOnly, "5 intervals of silence are the most"),
-    "has no room for late heartbeats": (TwiceTheMean, "keeper-1 was alive, and was declared dead"),
+    "has no room for late heartbeats": (HalfAGapMore, "keeper-1 was alive, and was declared dead"),
     "trusts a calm network too much": (NoLeastDeviation, "keeper-1 was alive, and was declared dead"),
     "never forgets the worst gap": (NeverForgetsARoughTime, "3 intervals of silence are the most"),
     "takes a death for a gap": (DeathIsAGap, "it came back at 300 s"),
