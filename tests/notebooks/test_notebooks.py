@@ -51,6 +51,15 @@ SAID = {
         "Who copies what to whom: 6 of 6 points",
         "files that are short now: 0",
     ],
+    "07_placement": [
+        "Where the fewest bytes are: 5 of 5 points",
+        "of 30 (0 predicted): file-",
+        "gone under rack-aware: 0 of 30",
+        "Not all in one rack: 7 of 7 points",
+        "gone under mine: 0 of 30",
+        "files gone: 0",
+        "Few sets of keepers: 6 of 6 points",
+    ],
     "09_build_your_own": [
         "changes download_s",
         "Build your own file system: ",

@@ -85,7 +85,7 @@ def _repeatable(trial: Trial) -> None:
 
 def _on_a_cluster(trial: Trial) -> None:
     for seed in trial.seeds(1):
-        sizes = [size // 20 for size in some_sizes(random.Random(seed), 16)]
+        sizes = [size // 20 for size in some_sizes(random.Random(seed), 10)]
         policy = trial.policy("placement")
         with small_cluster(trial, 4, replicas=2, seed=seed, placement=policy) as cluster:
             for number, size in enumerate(sizes):

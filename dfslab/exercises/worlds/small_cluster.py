@@ -11,6 +11,8 @@ from dfslab.core.errors import PolicyFailed, WaitTimedOut
 from dfslab.exercises.model import Wrong
 from dfslab.exercises.trial import Trial
 
+PATIENCE_S = 50.0
+"""Divided by the speed: on a machine that thirty judges share, nobody is to be taken for dead who is only slow."""
 WAIT_S = 6.0
 """How long copies may take that take a few hundredths of a second."""
 
@@ -24,7 +26,7 @@ def small_cluster(trial: Trial, n: int, **options: Any) -> Iterator[dfslab.clust
     Wrong
         The policy failed, or what was waited for did not come.
     """
-    with dfslab.cluster.start(n, speed=10, name="judged", **options) as cluster:
+    with dfslab.cluster.start(n, speed=10, heartbeat_timeout_s=PATIENCE_S, name="judged", **options) as cluster:
         try:
             yield cluster
         except (PolicyFailed, WaitTimedOut) as error:
