@@ -11,8 +11,11 @@ from dfslab import exercises as course_exercises
 from dfslab.cli.failures import CommandFailed
 from dfslab.cli.text import columns, plural
 from dfslab.exercises.building import Built, CannotBuild, build_instructor, build_student
+from dfslab.exercises.regrading import NotANotebook
+from dfslab.exercises.regrading import regrade as judge_again
 
 _FOLDER = click.Path(path_type=Path)
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.group()
@@ -44,6 +47,35 @@ def build(student: Path | None, instructor: Path | None) -> None:
             _tell(build_instructor(instructor))
     except CannotBuild as error:
         raise CommandFailed(str(error)) from error
+
+
+@course.command()
+@click.argument("notebooks", nargs=-1, required=True, type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def regrade(notebooks: tuple[Path, ...], as_json: bool) -> None:
+    """Judge the answers of submitted NOTEBOOKS from their source alone.
+
+    Only the cells that hold answers run, and the imports of all cells: whatever else a notebook does to its
+    kernel has no effect. A cell's answer belongs to the exercise that its grade_id names.
+
+    \b
+    Examples:
+      dfslab course regrade submitted/*/04_heartbeats_and_failure_detection/*.ipynb
+    """
+    rows: list[tuple[str, str, float, float]] = []
+    for notebook in notebooks:
+        try:
+            verdicts = judge_again(notebook)
+        except NotANotebook as error:
+            raise CommandFailed(str(error)) from error
+        rows += [(str(notebook), one.exercise, one.points, one.max_points) for one in verdicts]
+    if as_json:
+        keys = ("notebook", "exercise", "points", "max_points")
+        click.echo(json.dumps([dict(zip(keys, row, strict=True)) for row in rows]))
+        return
+    table = [(notebook, name, f"{points:g}", f"{most:g}") for notebook, name, points, most in rows]
+    for line in columns(("notebook", "exercise", "points", "of"), table, right=("points", "of")):
+        click.echo(line)
 
 
 def _tell(built: Built) -> None:

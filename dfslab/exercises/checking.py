@@ -48,7 +48,12 @@ def check(name: str, submission: Submission, *, seed: int | None = None) -> Verd
     try:
         taken = take(submission)
     except NotTaken as error:
-        return _all_failed(asked_for, str(error))
+        return all_failed(asked_for, str(error))
+    return judged(asked_for, taken, seed)
+
+
+def judged(asked_for: Exercise, taken: Taken, seed: int | None = None) -> Verdict:
+    """Judge a submission that was taken before, when it has its turn."""
     with turn():
         return _judged(asked_for, taken, seed)
 
@@ -67,19 +72,20 @@ def _judged(asked_for: Exercise, taken: Taken, seed: int | None) -> Verdict:
         try:
             out, err = judge.communicate(request, DEADLINE_S)
         except subprocess.TimeoutExpired:
-            return _all_failed(asked_for, f"no verdict within {DEADLINE_S:.0f} s: it keeps the checks from ending")
+            return all_failed(asked_for, f"no verdict within {DEADLINE_S:.0f} s: it keeps the checks from ending")
         finally:
             if judge.returncode is None:
                 kill_all(judge.pid)
     if judge.returncode < 0:
         what = f"the checks were ended by signal {-judge.returncode}, as by a submission that kills other processes"
-        return _all_failed(asked_for, what)
+        return all_failed(asked_for, what)
     if judge.returncode:
         raise JudgeFailed(f"the checks of {name!r} failed themselves:\n{err.decode(errors='replace')}")
     return Verdict.loads(out)
 
 
-def _all_failed(asked_for: Exercise, what: str) -> Verdict:
+def all_failed(asked_for: Exercise, what: str) -> Verdict:
+    """Return the verdict on a submission that could not be tried."""
     reasons = [what, *[""] * (len(asked_for.checks) - 1)]
     findings = [Finding(one.name, 0, one.points, why) for one, why in zip(asked_for.checks, reasons, strict=True)]
     return Verdict(asked_for.name, asked_for.title, findings)
