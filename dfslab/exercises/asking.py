@@ -19,9 +19,14 @@ from dfslab.exercises.family import kill_all
 from dfslab.exercises.limits import ANSWER_S, START_S
 from dfslab.exercises.taking import Taken
 
+END_OF_CHECK = b"null\n"
 MAX_ANSWER_BYTES = 16 << 20
 SHOWN_BYTES = 2_000
 """How much of what a submission prints is shown."""
+
+
+_OPTIONS = ("-P", "-u", "-W", "ignore:This process:DeprecationWarning")
+"""No folder of the student's on the path; nothing printed is kept back; a fork beside numpy's threads is no news."""
 
 
 class SubmissionFailed(Exception):
@@ -29,7 +34,9 @@ class SubmissionFailed(Exception):
 
 
 class Asked:
-    """A submission in its process. A context manager; threads may share it.
+    """A submission in its processes: one that has loaded it, and a fork of that for each check.
+
+    A context manager; threads may share it.
 
     Parameters
     ----------
@@ -40,19 +47,32 @@ class Asked:
 
     def __init__(self, taken: Taken, until: float) -> None:
         self.failure: SubmissionFailed | None = None
-        self._until = until
+        self._taken, self._until = taken, until
         self._steps: list[list[Any]] = []
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._rest = b""
+        self._process: subprocess.Popen[bytes] | None = None
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed in close()
         self._room = tempfile.TemporaryDirectory(prefix="dfslab-submission-", ignore_cleanup_errors=True)
+
+    def begin(self) -> None:
+        """Begin a check, in a process that knows nothing of the one before; raise SubmissionFailed if it can't load."""
+        if self._process is not None and self.failure is None:
+            self._exchange(END_OF_CHECK, ANSWER_S, "to begin again")
+        else:
+            self._end()
+            self._start()
+        self._steps.clear()
+
+    def _start(self) -> None:
+        self.failure, self._rest = None, b""
         questions, self._asks = os.pipe()
         self._hears, answers = os.pipe()
         os.set_blocking(self._asks, False)
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "dfslab.exercises.worker", str(questions), str(answers)],
+                [sys.executable, *_OPTIONS, "-m", "dfslab.exercises.worker", str(questions), str(answers)],
                 stdin=subprocess.DEVNULL,
                 stdout=self._printed,
                 stderr=subprocess.STDOUT,
@@ -63,11 +83,7 @@ class Asked:
         finally:
             os.close(questions)
             os.close(answers)
-        try:
-            self._exchange(taken.dumps(), START_S, "to load")
-        except SubmissionFailed:
-            self.close()
-            raise
+        self._exchange(self._taken.dumps(), START_S, "to load")
 
     def __enter__(self) -> Asked:
         return self
@@ -76,16 +92,14 @@ class Asked:
         self.close()
 
     def close(self) -> None:
-        """End the process, and take away its room."""
+        """End its processes, and take away their room."""
         self._end()
-        os.close(self._asks)
-        os.close(self._hears)
         self._printed.close()
         self._room.cleanup()
 
     @property
     def printed(self) -> str:
-        """The beginning of what it has printed."""
+        """The beginning of what it has printed, in all checks."""
         return os.pread(self._printed.fileno(), SHOWN_BYTES, 0).decode(errors="replace")
 
     def make(self, part: str, *arguments: object, **named: object) -> int:
@@ -104,6 +118,23 @@ class Asked:
         """Return what a method of an object returns."""
         return self._asked(["ask", number, method, list(arguments), named], method)
 
+    def ask_until(self, number: int, questions: Sequence[tuple[str, str, Sequence[object]]]) -> int | None:
+        """Go through some questions to an object, and return the place of the first that ends it; None if none does.
+
+        Parameters
+        ----------
+        number : int
+            Of the object.
+        questions : sequence of (what, method, arguments)
+            `what` is "until" for one that ends it when its answer is true, "ask" for one whose answer nobody wants.
+        """
+        steps = [[what, number, method, list(arguments), {}] for what, method, arguments in questions]
+        with self._lock:
+            before = len(self._steps)
+            self._steps += steps[:-1]
+            place = self._asked(steps[-1], questions[-1][1])
+        return None if place is None else int(place) - before
+
     def call(self, part: str, arguments: Sequence[object], within_s: float = ANSWER_S) -> Any:
         """Return what a function returns."""
         return self._asked(["call", 0, part, list(arguments), {}], "the call", within_s)
@@ -120,7 +151,6 @@ class Asked:
             answer = self._answer(question, patience_s, what)
         except SubmissionFailed as failure:
             self.failure = failure
-            self._end()
             raise
         if "error" in answer:
             self.failure = SubmissionFailed(f"{answer['step']}: {answer['error']}")
@@ -166,16 +196,22 @@ class Asked:
         return line
 
     def _how_it_ended(self) -> str:
+        assert self._process is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             code = self._process.wait(1.0)
             return f"by signal {-code}" if code < 0 else f"with exit code {code}"
         return "it closed its pipe"
 
     def _end(self) -> None:
-        """Kill the process and whatever it has started."""
+        """Kill its processes and whatever they have started."""
+        if self._process is None:
+            return
         if self._process.returncode is None:
             kill_all(self._process.pid)
             self._process.wait()
+        self._process = None
+        os.close(self._asks)
+        os.close(self._hears)
 
 
 def _wait(readable: list[int], writable: list[int], until: float) -> None:

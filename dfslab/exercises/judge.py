@@ -17,7 +17,7 @@ from dfslab.exercises.verdict import Finding, Verdict
 
 
 def judge(name: str, taken: Taken, seed: int | None = None) -> Verdict:
-    """Return the verdict on a submission; each check has a process of its own to ask.
+    """Return the verdict on a submission.
 
     Parameters
     ----------
@@ -28,36 +28,28 @@ def judge(name: str, taken: Taken, seed: int | None = None) -> Verdict:
         Try this world only.
     """
     asked_for, began_s = exercise(name), time.monotonic()
-    until, findings, printed = began_s + ALL_S, list[Finding](), ""
-    for check in asked_for.checks:
-        finding, said = _judged(check, taken, until, seed)
-        findings.append(finding)
-        printed = printed or said
-    return Verdict(name, asked_for.title, tuple(findings), round(time.monotonic() - began_s, 2), printed)
+    with Asked(taken, began_s + ALL_S) as asked:
+        findings = tuple(_judged(check, asked, began_s + ALL_S, seed) for check in asked_for.checks)
+        printed = asked.printed
+    return Verdict(name, asked_for.title, findings, round(time.monotonic() - began_s, 2), printed)
 
 
-def _judged(check: Check, taken: Taken, until: float, seed: int | None) -> tuple[Finding, str]:
+def _judged(check: Check, asked: Asked, until: float, seed: int | None) -> Finding:
     if time.monotonic() >= until:
-        return Finding(check.name, 0, check.points, f"not tried: the {ALL_S:.0f} s of all checks were over"), ""
+        return Finding(check.name, 0, check.points, f"not tried: the {ALL_S:.0f} s of all checks were over")
+    trial, what, at_s, picture = Trial(asked, seed), "", None, ""
     try:
-        asked = Asked(taken, until)
+        asked.begin()
+        check.run(trial)
+        trial.check_alive()
     except SubmissionFailed as failure:
-        return Finding(check.name, 0, check.points, str(failure)), ""
-    with asked:
-        trial, at_s, picture = Trial(asked, seed), None, ""
-        try:
-            check.run(trial)
-            trial.check_alive()
-            what = ""
-        except SubmissionFailed as failure:
-            what = str(failure)
-        except Wrong as wrong:
-            failure_first = asked.failure  # the world went wrong because the submission did
-            what = str(failure_first) if failure_first else wrong.what
-            if not failure_first:
-                at_s, picture = wrong.at_s, wrong.picture() if wrong.picture else ""
-        points = 0 if what else check.points
-        return Finding(check.name, points, check.points, what, at_s, trial.seed, picture), asked.printed
+        what = str(failure)
+    except Wrong as wrong:
+        if asked.failure is not None:  # the world went wrong because the submission did
+            what = str(asked.failure)
+        else:
+            what, at_s, picture = wrong.what, wrong.at_s, wrong.picture() if wrong.picture else ""
+    return Finding(check.name, 0 if what else check.points, check.points, what, at_s, trial.seed, picture)
 
 
 def main() -> None:

@@ -28,6 +28,10 @@ class _Remote:
         """Return what a method returns; raise SubmissionFailed for what is no answer."""
         return self._asked.ask(self._number, method, *arguments, **named)
 
+    def ask_until(self, questions: Sequence[tuple[str, str, Sequence[object]]]) -> int | None:
+        """Return the place of the first question marked "until" whose answer is true."""
+        return self._asked.ask_until(self._number, questions)
+
     def tell(self, method: str, *arguments: object) -> None:
         """Have a method called before the next question."""
         self._asked.tell(self._number, method, *arguments)
@@ -63,6 +67,17 @@ class RemoteDetector(_Remote):
     def is_overdue(self, keeper: str, now: float) -> bool:
         """Return whether it holds the keeper for dead."""
         return bool(self.ask("is_overdue", keeper, now))
+
+    def first_overdue(self, steps: Sequence[tuple[str, str, float]]) -> int | None:
+        """Take some steps at once, and return the place of the first keeper that is overdue; None if none is.
+
+        Parameters
+        ----------
+        steps : sequence of (method, keeper, now)
+            `method` is "heard" or "is_overdue".
+        """
+        kinds = {"heard": "ask", "is_overdue": "until"}
+        return self.ask_until([(kinds[method], method, (keeper, now)) for method, keeper, now in steps])
 
 
 class RemoteOrder(_Remote):

@@ -105,6 +105,7 @@ def _results(policies: Mapping[str, object], seeds: int) -> list[Result]:
     if not own:
         return [play(policies, seed) for seed in range(1, seeds + 1)]
     with Asked(take(own), time.monotonic() + ENTRY_S) as asked:
+        asked.begin()
         return [_asked_result(policies, asked, seed) for seed in range(1, seeds + 1)]
 
 

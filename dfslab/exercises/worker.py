@@ -1,5 +1,6 @@
 """The process in which a submission runs: it is asked over a pipe, and answers with plain values.
 
+It loads the submission once, and forks for each check, so that no check finds what another one has left in memory.
 It knows the submission and what it is asked, nothing of the checks. What the submission prints goes into a file of
 which the verdict shows the beginning.
 """
@@ -13,14 +14,16 @@ import os
 import pickle
 import resource
 import sys
+import tempfile
 import traceback
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from dfslab.exercises import plain
 from dfslab.exercises.family import die_with_parent
 from dfslab.exercises.taking import Taken
 
+NOBODY_ASKS = 75
 MAX_MEMORY_BYTES = 4 << 30
 SUBMITTED = "<dynamic-code>"
 """The name of the file in the frames of functions that cloudpickle has brought."""
@@ -69,24 +72,49 @@ def _told(error: BaseException) -> str:
 
 
 def serve(questions: BinaryIO, answers: BinaryIO) -> None:
-    """Answer until nobody asks any more."""
+    """Load the submission, then answer in a fork for each check, until nobody asks any more."""
     taken = Taken.loads(questions.readline())
     try:
         submission = _Submission(taken)
     except BaseException as error:  # noqa: BLE001  # what the submission raises is what the verdict tells
         _answer(answers, {"error": _told(error), "step": "load"})
         raise SystemExit(0) from None
-    _answer(answers, {"value": None})
+    code = 0
+    while not code:
+        _answer(answers, {"value": None})
+        check = os.fork()
+        if not check:
+            die_with_parent()
+            os.chdir(tempfile.mkdtemp(dir=os.getcwd()))
+            _serve_check(submission, questions, answers)
+        _, status = os.waitpid(check, 0)
+        code = os.waitstatus_to_exitcode(status)
+    os._exit(0 if code == NOBODY_ASKS else code)
+
+
+def _serve_check(submission: _Submission, questions: BinaryIO, answers: BinaryIO) -> NoReturn:
+    """Answer until the check is over, and end with exit code 0; `NOBODY_ASKS` when there is no other check."""
     for line in questions:
-        value: object = None
-        answer: dict[str, object] = {}
-        for step in plain.loads(line):
-            try:
-                value = submission.do(step)
-            except BaseException as error:  # noqa: BLE001  # even SystemExit
-                answer = {"error": _told(error), "step": step[2] or step[0]}
-                break
-        _answer(answers, answer or {"value": value})
+        steps = plain.loads(line)
+        if steps is None:
+            os._exit(0)
+        _answer(answers, _done(submission, steps))
+    os._exit(NOBODY_ASKS)
+
+
+def _done(submission: _Submission, steps: list[list[Any]]) -> dict[str, object]:
+    """Take the steps, and return the answer: the value of the last, or the place of an "until" that was true."""
+    value: object = None
+    for place, step in enumerate(steps):
+        try:
+            value = submission.do(step)
+        except BaseException as error:  # noqa: BLE001  # even SystemExit
+            return {"error": _told(error), "step": step[2] or step[0]}
+        if step[0] == "until":
+            if value:
+                return {"value": place}
+            value = None
+    return {"value": value}
 
 
 def _answer(answers: BinaryIO, answer: dict[str, object]) -> None:

@@ -19,7 +19,7 @@ class Endless(MyDetector):
 
 class Sleepy(MyDetector):
     def is_overdue(self, keeper, now):
-        time.sleep(0.5)
+        time.sleep(0.03)
         return super().is_overdue(keeper, now)
 
 
@@ -108,7 +108,9 @@ class ForgesAnswers(MyDetector):
 
 class KillsTheJudge(MyDetector):
     def is_overdue(self, keeper, now):
-        os.kill(os.getppid(), signal.SIGKILL)
+        status = Path(f"/proc/{os.getppid()}/status").read_text("ascii")
+        judge = next(line for line in status.splitlines() if line.startswith("PPid:")).split()[1]
+        os.kill(int(judge), signal.SIGKILL)
         return False
 
 

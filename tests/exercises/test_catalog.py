@@ -10,9 +10,18 @@ from typing import Any
 import pytest
 
 from dfslab import exercises
+from dfslab.exercises import checking, limits
 from tests.exercises import planted
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(120)
+PATIENCE = 3
+"""What is judged here is the judge: a busy machine must not decide it."""
+
+
+@pytest.fixture(autouse=True)
+def _patient_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DFSLAB_PATIENCE", str(PATIENCE))
+    monkeypatch.setattr(checking, "DEADLINE_S", PATIENCE * limits.DEADLINE_S)
 
 
 def of(package: str, name: str) -> Any:

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from dfslab.core.policies.failure_detector import FailureDetector
 from dfslab.exercises.drawing import BLUE, VERMILION, axes, svg
+from dfslab.exercises.policies import RemoteDetector
+
+Step = tuple[str, str, float]
+"""A method of the detector ("heard" or "is_overdue"), a keeper, and the time, seconds."""
+STEPS_AT_ONCE = 50
+"""So many go to the submission's process together, and have the time of one answer."""
 
 LOOK_S = 0.1
 """The detector is asked so often, as a master looks at its keepers."""
@@ -57,19 +63,55 @@ def watch(
 
     A keeper that is declared dead is forgotten and not asked about again, until it beats again.
     """
-    arrivals = sorted((at_s, keeper) for keeper, times in beats.items() for at_s in times)
+    steps = list(_steps(beats, until_s, look_s))
     dead: dict[str, float] = {}
     believed: dict[str, None] = {}
+    at = 0
+    while at < len(steps):
+        places = _next_places(steps, at, believed)
+        overdue = _first_overdue(detector, [steps[place] for place in places]) if places else None
+        end = len(steps) if not places else places[-1 if overdue is None else overdue] + 1
+        believed.update((keeper, None) for method, keeper, _ in steps[at:end] if method == "heard")
+        if overdue is not None:
+            _, keeper, now = steps[end - 1]
+            detector.forget(keeper)
+            del believed[keeper]
+            dead.setdefault(keeper, now)
+        at = end
+    return Watched(beats, dead, until_s)
+
+
+def _steps(beats: Mapping[str, Sequence[float]], until_s: float, look_s: float) -> Iterator[Step]:
+    """Yield what a detector is told and asked about every keeper, in the order of time."""
+    arrivals = sorted((at_s, keeper) for keeper, times in beats.items() for at_s in times)
     at = 0
     for look in range(1, round(until_s / look_s) + 1):
         now = look * look_s
         while at < len(arrivals) and arrivals[at][0] <= now:
-            detector.heard(arrivals[at][1], arrivals[at][0])
-            believed[arrivals[at][1]] = None
+            yield "heard", arrivals[at][1], arrivals[at][0]
             at += 1
-        for keeper in list(believed):
-            if detector.is_overdue(keeper, now):
-                detector.forget(keeper)
-                del believed[keeper]
-                dead.setdefault(keeper, now)
-    return Watched(beats, dead, until_s)
+        yield from (("is_overdue", keeper, now) for keeper in beats)
+
+
+def _next_places(steps: Sequence[Step], at: int, believed: Mapping[str, None]) -> list[int]:
+    """Return the places of the next steps to take at once, unless somebody dies: of keepers held for alive only."""
+    alive, places = dict(believed), list[int]()
+    while at < len(steps) and len(places) < STEPS_AT_ONCE:
+        method, keeper, _ = steps[at]
+        if method == "heard":
+            alive[keeper] = None
+        if keeper in alive:
+            places.append(at)
+        at += 1
+    return places
+
+
+def _first_overdue(detector: FailureDetector, steps: Sequence[Step]) -> int | None:
+    if isinstance(detector, RemoteDetector):
+        return detector.first_overdue(steps)
+    for place, (method, keeper, now) in enumerate(steps):
+        if method == "heard":
+            detector.heard(keeper, now)
+        elif detector.is_overdue(keeper, now):
+            return place
+    return None
