@@ -51,6 +51,14 @@ SAID = {
         "Who copies what to whom: 6 of 6 points",
         "files that are short now: 0",
     ],
+    "06_parallel_download": [
+        "under way at a time",
+        "one is slow:  [2, 4.5, 4.5, 4.5, 4.5]",
+        "One queue for all holders: 6 of 6 points",
+        "Ask twice for what is late: 7 of 7 points",
+        "How fast will it be?: 7 of 7 points",
+        "mine: ",
+    ],
     "07_placement": [
         "Where the fewest bytes are: 5 of 5 points",
         "of 30 (0 predicted): file-",

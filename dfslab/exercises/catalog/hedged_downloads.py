@@ -14,7 +14,7 @@ from dfslab.exercises.model import Check, Exercise, Wrong
 from dfslab.exercises.trial import Trial
 from dfslab.exercises.worlds.downloads import MB, Answer, Holder, Served, Watched, download, well
 
-SEEDS = 6
+SEEDS = 20
 FACTOR, AT_FIRST_S = 2.0, 0.5
 SLACK_S = 0.01
 SIZE = 6_000_000

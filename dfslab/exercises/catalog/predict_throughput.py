@@ -17,7 +17,7 @@ from dfslab.exercises.model import Check, Draw, Exercise, Wrong
 from dfslab.exercises.trial import Trial
 from dfslab.exercises.worlds.downloads import MB, Holder, Served, download
 
-SEEDS = 6
+SEEDS = 20
 SIZE = 200_000_000
 """Of the file in virtual time, bytes: large enough that its first and its last chunk do not matter."""
 TOLERANCE = 0.1
