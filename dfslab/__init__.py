@@ -24,6 +24,7 @@ from dfslab.lab.scenario import Scenario
 
 if TYPE_CHECKING:
     from dfslab import bench, exercises, predict, samples, sim
+    from dfslab.views.durability import durability_game
     from dfslab.views.replay import replay
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "__version__",
     "bench",
     "cluster",
+    "durability_game",
     "errors",
     "exercises",
     "predict",
@@ -48,6 +50,7 @@ __all__ = [
 ]
 _WHEN_ASKED_FOR = {
     "bench": "dfslab.bench",
+    "durability_game": "dfslab.views.durability:durability_game",
     "exercises": "dfslab.exercises",
     "predict": "dfslab.predict",
     "replay": "dfslab.views.replay:replay",

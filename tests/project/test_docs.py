@@ -50,6 +50,7 @@ MODULES = (
     "dfslab.core.pretty",
     "dfslab.views.dashboard.chart",
     "dfslab.views.dashboard.topology",
+    "dfslab.views.durability.game",
     "dfslab.views.replay",
     "dfslab.views.sentences",
     "dfslab.views.snapshot",
