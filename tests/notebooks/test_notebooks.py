@@ -74,6 +74,14 @@ SAID = {
         "declared dead after",
         "mandelbrot-zoom.mp4    the same bytes: True",
     ],
+    "08_durability": [
+        "The chance of losing a file: 5 of 5 points",
+        "the simulation says 29.4% to 33.5% (95 %), the chain 30.8%",
+        "Losing a file, many times: 5 of 5 points",
+        "You have it! Can it be done for less?",
+        "How many copies, and how fast a repair: 5 of 5 points",
+        "the chain: 0.047%, a mean of 2,149 years",
+    ],
 }
 """What a run must come to; of the third, that each of its faults has really struck."""
 NOTEBOOKS = sorted((REPO / "notebooks").glob("*.ipynb"))
