@@ -66,7 +66,7 @@ def test_files_of_every_awkward_size_come_back_identical(cluster: Cluster, size:
 
     assert download.path.read_bytes() == data
     assert download.size == size
-    assert download.chunks["bytes"].sum() == size
+    assert download.chunks.loc[download.chunks.outcome == "ok", "bytes"].sum() == size
     assert set(download.chunks.outcome) <= {"ok", "duplicate", "cancelled"}  # a busy machine makes it hedge
 
 

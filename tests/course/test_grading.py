@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,9 @@ POINTS = {"ada": 4.0, "ben": 1.0, "cem": 0.0, "dea": 0.0}
 
 def nbgrader(course: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "nbgrader", *arguments]
-    return subprocess.run(command, cwd=course, capture_output=True, text=True, check=False)
+    programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it calls alembic by its name
+    environment = {**os.environ, "PATH": programs}
+    return subprocess.run(command, cwd=course, env=environment, capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
