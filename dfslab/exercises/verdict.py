@@ -124,9 +124,10 @@ class Verdict:
         rows = "".join(self._row(finding) for finding in self.findings)
         printed = f"<p>It printed:</p><pre>{html.escape(self.printed)}</pre>" if self.printed else ""
         return (
-            f'<div class="dfslab-verdict" role="region" aria-label="Verdict">'
+            '<div class="dfslab-verdict" role="region" aria-label="Verdict">'
             f"<p><strong>{html.escape(self.title)}: {self.points:g} of {self.max_points:g} points</strong></p>"
-            f'<table style="text-align:left"><thead><tr><th>Result</th><th>Check</th><th>Points</th></tr></thead>'
+            '<table style="text-align:left"><thead><tr>'
+            '<th>Result</th><th style="text-align:left">Check</th><th>Points</th></tr></thead>'
             f"<tbody>{rows}</tbody></table>{printed}</div>"
         )
 
