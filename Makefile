@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help lab demo browser faketime test faults soak fuzz lint format proto gallery notebooks docs bench bench-quick scaling figures clean
+.PHONY: help lab demo browser faketime test planted faults soak fuzz lint format proto gallery notebooks docs bench bench-quick scaling figures clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ faketime: ## install libfaketime, with which a test moves wall clocks, where it 
 
 test: $(READY) browser faketime ## every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+planted: $(READY) ## judge every planted wrong solution of every exercise (`make test` judges four of each)
+	DFSLAB_ALL_PLANTED=1 $(BIN)/python -m pytest -n $(WORKERS) tests/exercises
 
 faults: $(READY) faketime ## the fault matrix as a table: row, cases, times struck, outcome (ROWS="7 16" for some)
 	$(BIN)/python -m tests.faults $(ROWS)
