@@ -113,9 +113,12 @@ def _run(request: dict[str, Any]) -> Iterator[dict[str, str]]:
     """Run the answers, and yield what each of them defines."""
     module = types.ModuleType("submission")
     sys.modules[module.__name__] = module
+    missing: list[str] = []
     for line in request["imports"]:
-        with contextlib.suppress(Exception):  # who needs it finds out below
+        try:
             exec(line, vars(module))  # in the process that is there for it
+        except Exception as error:  # noqa: BLE001  # an answer that does without it is judged all the same
+            missing.append(f"; {line!r} failed before: {error}")
     for name, source, wanted in request["answers"]:
         file = f"<the answer to {name}>"
         linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
@@ -125,7 +128,7 @@ def _run(request: dict[str, Any]) -> Iterator[dict[str, str]]:
             taken = take(getattr(module, wanted))
         except (Exception, SystemExit) as error:  # noqa: BLE001  # what the student's code raises can be anything
             said = str(error) if isinstance(error, NotTaken) else f"{type(error).__name__}: {error}"
-            yield {"error": f"its cell defines no {wanted} that can be judged ({said})"}
+            yield {"error": f"its cell defines no {wanted} that can be judged ({said}{''.join(missing)})"}
         else:
             yield {"taken": taken.dumps().decode()}
 

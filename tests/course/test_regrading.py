@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from dfslab import exercises
 from dfslab.cli.commands import dfs
-from dfslab.exercises.regrading import submitted_name
+from dfslab.exercises.regrading import regrade, submitted_name
 from tests.course import sample
 
 pytestmark = pytest.mark.timeout(180)
@@ -58,6 +58,12 @@ FORGES_IN_THE_ANSWER = f"{LATE}\nimport dfslab.exercises.verdict as v\nv.Verdict
 )
 def test_a_submission_that(answer: str, more: tuple[str, ...], points: float, tmp_path: Path) -> None:
     assert regraded(handed_in(tmp_path, answer, *more)) == points
+
+
+def test_an_import_that_fails_is_told_with_the_answer_that_needed_it(tmp_path: Path) -> None:
+    answer = "class MyDetector(nowhere_at_all.Base):\n    pass"
+    (verdict,) = regrade(handed_in(tmp_path, answer, "import nowhere_at_all"))
+    assert "No module named 'nowhere_at_all'" in str(verdict)
 
 
 def test_a_file_that_is_no_notebook_is_named(tmp_path: Path) -> None:
