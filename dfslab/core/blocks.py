@@ -59,6 +59,11 @@ def split_into_chunks(size: int, block_size: int, holders: int) -> tuple[Chunk, 
     return tuple(chunks)
 
 
+def share_of(chunk: Chunk, size: int, shares: int) -> int:
+    """Return in which of so many equal parts of the file the middle of `chunk` lies, from 0."""
+    return (chunk.offset + chunk.length // 2) * shares // size
+
+
 def checksums_of(checksums: bytes, chunk: Chunk, block_size: int) -> bytes:
     """Return the part of a version's packed checksums that covers `chunk`."""
     first = chunk.offset // block_size

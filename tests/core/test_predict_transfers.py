@@ -17,7 +17,7 @@ from dfslab.core.download import Download
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import BURST_S, Bucket, Link
 from dfslab.core.options import Options
-from dfslab.core.policies.chunk_scheduler import WorkStealing
+from dfslab.core.policies import POLICIES, resolve
 from dfslab.core.predict import Prediction, download_rate_mb_s, download_s, upload_s
 from dfslab.core.predict.wires import fair_shares
 
@@ -26,11 +26,11 @@ TEN, TWENTY, THIRTY = Link(rate_mb_s=10), Link(rate_mb_s=20), Link(rate_mb_s=30)
 QUANTUM = 64 * 1024
 
 
-def simulated_download_s(size: int, holders: Sequence[Link], client: Link) -> float:
+def simulated_download_s(size: int, holders: Sequence[Link], client: Link, scheduler: str = "work-stealing") -> float:
     """Return how long the download machine takes over buckets and delays, in virtual time."""
     names = [f"keeper-{number}" for number in range(len(holders))]
     links = dict(zip(names, holders, strict=True))
-    machine = Download(size, BLOCK_SIZE, names, WorkStealing())
+    machine = Download(size, BLOCK_SIZE, names, resolve("chunk_scheduler", scheduler))
     buckets = {name: Bucket() for name in [*names, "client"]}
     trips = {name: 2 * (links[name].delay_ms + client.delay_ms) / 1e3 for name in names}
     steps: list[tuple[float, str, Chunk | None, int]] = [(0.0, name, None, 0) for name in names]
@@ -85,16 +85,18 @@ def test_a_download_from_equal_holders_takes_what_was_predicted(
     st.lists(st.tuples(st.floats(2, 50), st.floats(0, 50)), min_size=1, max_size=4),
     st.one_of(st.none(), st.floats(2, 100)),
     st.integers(300_000, 40 * MB),
+    st.sampled_from(sorted(POLICIES["chunk_scheduler"])),
 )
 def test_a_download_from_unequal_holders_takes_a_time_within_the_range(
-    holders: list[tuple[float, float]], client_rate: float | None, size: int
+    holders: list[tuple[float, float]], client_rate: float | None, size: int, scheduler: str
 ) -> None:
     links = [Link(rate_mb_s=rate, delay_ms=delay) for rate, delay in holders]
     client = Link(rate_mb_s=client_rate)
 
-    predicted = download_s(size, links, client, slack_s=0.1)
+    predicted = download_s(size, links, client, scheduler=scheduler, slack_s=0.1)
+    seen = simulated_download_s(size, links, client, scheduler)
 
-    assert simulated_download_s(size, links, client) in Prediction(predicted.low - 1e-6, 0.0, predicted.high)
+    assert seen in Prediction(predicted.low - 1e-6, 0.0, predicted.high), (seen, predicted)
 
 
 @pytest.mark.parametrize("slow_mb_s", [1, 2, 4, 8])
@@ -102,10 +104,22 @@ def test_a_download_from_unequal_holders_takes_a_time_within_the_range(
 def test_a_slow_holder_holds_a_download_up_until_its_last_chunk_is_hedged(slow_mb_s: float, size: int) -> None:
     holders = [Link(rate_mb_s=slow_mb_s), TWENTY, TWENTY]
 
-    hedged, patient = download_s(size, holders), download_s(size, holders, hedged=False)
+    hedged, patient = download_s(size, holders), download_s(size, holders, scheduler="no-hedging")
 
     assert simulated_download_s(size, holders, Link()) == pytest.approx(hedged.typical, rel=0.1)
     assert hedged.typical < 0.8 * patient.typical or slow_mb_s >= 4
+
+
+@pytest.mark.parametrize("client", [Link(), Link(rate_mb_s=12)])
+@pytest.mark.parametrize("slow_mb_s", [1, 4, 20])
+def test_with_equal_parts_the_slowest_holder_or_the_client_decides(slow_mb_s: float, client: Link) -> None:
+    size, holders = 48 * MB, [Link(rate_mb_s=slow_mb_s), TWENTY, TWENTY]
+
+    predicted = download_s(size, holders, client, scheduler="uniform")
+
+    at_the_client = 48 / (client.rate_mb_s or math.inf)
+    assert predicted.typical == pytest.approx(max(16 / slow_mb_s, at_the_client), rel=0.05)
+    assert simulated_download_s(size, holders, client, "uniform") == pytest.approx(predicted.typical, rel=0.05)
 
 
 def test_rates_add_up_until_the_client_is_the_limit() -> None:
@@ -298,6 +312,8 @@ def test_bad_input_is_refused_by_name() -> None:
         download_s(MB, [TWENTY], 30)  # type: ignore[arg-type]  # on purpose
     with pytest.raises(InvalidOption, match="machine_mb_s"):
         download_rate_mb_s(MB, [TWENTY], machine_mb_s=-1)
+    with pytest.raises(InvalidOption, match=r"scheduler='fair'.*uniform"):
+        download_s(MB, [TWENTY], scheduler="fair")
     with pytest.raises(InvalidOption, match="keepers="):
         upload_s(MB, keepers=[])
     with pytest.raises(InvalidOption, match=r"ack_replicas=2.*1 keepers"):

@@ -7,10 +7,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dfslab.core.blocks import split_into_chunks
+from dfslab.core.blocks import Chunk, share_of, split_into_chunks
+from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Bucket, Link
 from dfslab.core.nodes import CLIENT, MASTER
 from dfslab.core.options import Options
+from dfslab.core.policies import POLICIES
 from dfslab.core.policies.chunk_scheduler import WorkStealing
 from dfslab.core.predict.prediction import (
     RATE_TOLERANCE,
@@ -36,7 +38,7 @@ def download_s(
     master: Link | None = None,
     options: Options | None = None,
     machine_mb_s: float | None = None,
-    hedged: bool = True,
+    scheduler: str = "work-stealing",
     connected: bool = False,
     slack_s: float = SLACK_S,
 ) -> Prediction:
@@ -53,8 +55,9 @@ def download_s(
         Only its `block_size` matters.
     machine_mb_s : float, optional
         The rate of a node whose link sets no limit; where neither says, the prediction is NaN.
-    hedged : bool
-        Whether the chunk scheduler asks twice for a late chunk, as "work-stealing" does.
+    scheduler : {"work-stealing", "no-hedging", "uniform"}
+        How the chunks are shared out: by a queue that asks twice for a late chunk, by a queue that does not, or in
+        equal parts, fixed beforehand.
     connected : bool
         Whether the client has fetched from these holders in the last minute: no handshakes, typically.
     slack_s : float
@@ -68,7 +71,7 @@ def download_s(
     Raises
     ------
     InvalidOption
-        For a size below 0, no holders, or what is no link.
+        For a size below 0, no holders, what is no link, or an unknown scheduler.
 
     Notes
     -----
@@ -91,7 +94,9 @@ def download_s(
        multiprocessing timing anomalies", SIAM J. Appl. Math. 17(2), 1969).
     3. When a chunk is late, more than twice the mean, an idle holder is asked for it, too ("hedging": Dean
        & Barroso, "The tail at scale", CACM 56(2), 2013): `typical` takes whichever is first.
-    4. With a loss p, a chunk is asked for again: × (1 + p / (2 (1 - p))) on average, without a bound.
+    4. Where the parts are fixed beforehand ("uniform"), the holder that needs the longest for its part decides:
+       seconds = max(size / c, max (size / k) / r_i).
+    5. With a loss p, a chunk is asked for again: × (1 + p / (2 (1 - p))) on average, without a bound.
 
     Examples
     --------
@@ -102,7 +107,9 @@ def download_s(
     check_some("holders", holders)
     nodes = {CLIENT: client or Link(), MASTER: master or Link(), **named(holders, "holders")}
     wires = Wires.of(nodes, check_machine(machine_mb_s), connected=connected)
-    return download_between(wires, CLIENT, list(nodes)[2:], size_bytes, options=options, hedged=hedged, slack_s=slack_s)
+    return download_between(
+        wires, CLIENT, list(nodes)[2:], size_bytes, options=options, scheduler=scheduler, slack_s=slack_s
+    )
 
 
 def download_rate_mb_s(
@@ -113,7 +120,7 @@ def download_rate_mb_s(
     master: Link | None = None,
     options: Options | None = None,
     machine_mb_s: float | None = None,
-    hedged: bool = True,
+    scheduler: str = "work-stealing",
     connected: bool = False,
     slack_s: float = SLACK_S,
 ) -> Prediction:
@@ -137,7 +144,7 @@ def download_rate_mb_s(
         master=master,
         options=options,
         machine_mb_s=machine_mb_s,
-        hedged=hedged,
+        scheduler=scheduler,
         connected=connected,
         slack_s=slack_s,
     )
@@ -151,7 +158,7 @@ def download_between(
     size_bytes: int,
     *,
     options: Options | None = None,
-    hedged: bool = True,
+    scheduler: str = "work-stealing",
     slack_s: float = SLACK_S,
 ) -> Prediction:
     """Predict a download between nodes of a cluster; see `download_s`."""
@@ -159,17 +166,35 @@ def download_between(
     check_amount("slack_s", slack_s)
     if math.isinf(sum(wires.rate(client, holder) for holder in holders)):
         return unknown()
-    lengths = _chunk_lengths(size_bytes, options, len(holders))
+    if scheduler not in POLICIES["chunk_scheduler"]:
+        raise InvalidOption(
+            option="scheduler", value=repr(scheduler), reason=f"choose one of {', '.join(POLICIES['chunk_scheduler'])}"
+        )
+    chunks = split_into_chunks(int(size_bytes), check_options(options).block_size, len(holders))
+    lengths = [chunk.length for chunk in chunks]
     locate = wires.round_trip(client, MASTER)
     jitter = wires.round_trip(client, MASTER, LATE) - locate
     low, typical, high = (_Lanes(wires, client, holders, when) for when in (EARLY, MEAN, LATE))
     loss = max(wires.loss(client, holder) for holder in holders)
-    late = high.bound(lengths) * (1 + RATE_TOLERANCE) + locate + jitter + slack_s
+    if scheduler == "uniform":
+        parts = _parts(chunks, int(size_bytes), len(holders))
+        early_s, usual_s, late_s = low.fluid_apart(parts), typical.apart(parts), high.bound_apart(parts)
+    else:
+        early_s, late_s = low.fluid(lengths), high.bound(lengths)
+        usual_s = typical.schedule(lengths, hedged=scheduler == "work-stealing")
     return Prediction(
-        max(0.0, low.fluid(lengths) + locate - jitter),
-        typical.schedule(lengths, hedged=hedged) * tries(loss) + locate,
-        math.inf if loss else late,
+        max(0.0, early_s + locate - jitter),
+        usual_s * tries(loss) + locate,
+        math.inf if loss else late_s * (1 + RATE_TOLERANCE) + locate + jitter + slack_s,
     )
+
+
+def _parts(chunks: Sequence[Chunk], size: int, holders: int) -> list[list[int]]:
+    """Return the lengths of each holder's chunks when they are dealt out beforehand."""
+    parts: list[list[int]] = [[] for _ in range(holders)]
+    for chunk in chunks:
+        parts[share_of(chunk, size, holders)].append(chunk.length)
+    return parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,15 +240,18 @@ class _Lanes:
         served: dict[int, _Served] = {}
         for length in lengths:
             asked_at, lane = heapq.heappop(free)
-            at = asked_at + self._trips[lane]
-            if self._bursts[lane]:
-                at = max(at, buckets[lane].reserve(length, self._rates[lane] / 1e6, at))
-            else:
-                at += length / self._rates[lane]
+            at = self._served_at(lane, asked_at, length, buckets[lane])
             served[lane] = _Served(asked_at, at, length)
             heapq.heappush(free, (at, lane))
         end = self._hedged_s(served, len(lengths)) if hedged else max(one.end_s for one in served.values())
         return max(end, self._client_s(lengths))
+
+    def _served_at(self, lane: int, asked_s: float, length: int, bucket: Bucket) -> float:
+        """Return when a lane has served a chunk that it was asked for, as far as its own link goes."""
+        at = asked_s + self._trips[lane]
+        if self._bursts[lane]:
+            return max(at, bucket.reserve(length, self._rates[lane] / 1e6, at))
+        return at + length / self._rates[lane]
 
     def _hedged_s(self, served: dict[int, _Served], chunks: int) -> float:
         """Return the end when another lane, once idle, asks for the latest chunk too, and the first answer counts."""
@@ -255,7 +283,36 @@ class _Lanes:
             ahead += 1 / sum(1 / slot for slot in slots)
         return max(end, self.schedule(lengths, hedged=False))
 
+    def fluid_apart(self, parts: Sequence[Sequence[int]]) -> float:
+        """Return `fluid`, or the time of the lane that needs the longest for its own part, which may be more."""
+        lanes = zip(parts, self._handshakes, self._gaps, self._rates, self._bursts, strict=True)
+        alone = [
+            handshake + len(lengths) * gap + sum(lengths) / rate - burst
+            for lengths, handshake, gap, rate, burst in lanes
+            if lengths
+        ]
+        return max([self.fluid([length for lengths in parts for length in lengths]), *alone])
 
-def _chunk_lengths(size_bytes: int, options: Options | None, holders: int) -> list[int]:
-    block_size = check_options(options).block_size
-    return [chunk.length for chunk in split_into_chunks(int(size_bytes), block_size, holders)]
+    def apart(self, parts: Sequence[Sequence[int]]) -> float:
+        """Return the time when each lane serves a part of its own, unless the client needs longer."""
+        lengths = [length for part in parts for length in part]
+        if not lengths:
+            return 0.0
+        ends = []
+        for lane, part in enumerate(parts):
+            at, bucket = self._handshakes[lane], Bucket()
+            for length in part:
+                at = self._served_at(lane, at, length, bucket)
+            ends.append(at if part else 0.0)
+        return max(*ends, self._client_s(lengths))
+
+    def bound_apart(self, parts: Sequence[Sequence[int]]) -> float:
+        """Return the time of the lane that needs the longest for its own part with an even share of the client."""
+        shared = self._client_rate / len(parts)
+        lanes = zip(parts, self._handshakes, self._trips, self._gaps, self._rates, strict=True)
+        ends = [
+            handshake + trip + len(lengths) * gap + sum(lengths) / min(rate, shared)
+            for lengths, handshake, trip, gap, rate in lanes
+            if lengths
+        ]
+        return max([self.apart(parts), *ends])

@@ -13,8 +13,7 @@ from dfslab.cluster import Cluster
 from dfslab.core.checks import check_count
 from dfslab.core.errors import InvalidOption
 from dfslab.core.links import Link
-from dfslab.core.policies import resolve
-from dfslab.core.policies.chunk_scheduler import NoHedging, WorkStealing
+from dfslab.core.policies import POLICIES, resolve
 from dfslab.core.predict import download_rate_mb_s
 from dfslab.lab.bench import plan
 from dfslab.lab.bench.plan import MB
@@ -39,9 +38,11 @@ class Setting:
         return f"{self.size_mb:g}-mb.bin"
 
     @property
-    def is_hedged(self) -> bool:
-        """True when the scheduler asks twice for a late chunk, as far as one knows."""
-        return isinstance(self.policy, WorkStealing) and not isinstance(self.policy, NoHedging)
+    def predicted_as(self) -> str:
+        """The scheduler of `dfslab.predict` that comes nearest: a stranger is taken for a queue without hedging."""
+        kinds = POLICIES["chunk_scheduler"]
+        names = {kind: name for name, kind in kinds.items()}
+        return next((names[kind] for kind in type(self.policy).__mro__ if kind in names), "no-hedging")
 
     def row(self) -> dict[str, Any]:
         """Return its columns. The link of the last keeper is that of all but a slow first one."""
@@ -240,6 +241,6 @@ def _download(cluster: Cluster, setting: Setting, folder: str) -> dict[str, floa
     done = cluster.download(setting.name, folder, scheduler=copy.deepcopy(setting.policy), holders=setting.holders)
     size = int(setting.size_mb * MB)
     predicted = download_rate_mb_s(
-        size, setting.links[: setting.holders], setting.client, hedged=setting.is_hedged, connected=True
+        size, setting.links[: setting.holders], setting.client, scheduler=setting.predicted_as, connected=True
     )
     return {"seconds": done.seconds, "rate_mb_s": done.throughput_mb_s, **plan.predicted_columns(predicted)}

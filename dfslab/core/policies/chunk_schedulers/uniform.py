@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from dfslab.core.blocks import share_of
+
 if TYPE_CHECKING:
     from dfslab.core.blocks import Chunk
     from dfslab.core.policies.chunk_scheduler import InFlight
@@ -33,7 +35,6 @@ class Uniform:
     ) -> Chunk | None:
         """Return the next chunk of the keeper's own share."""
         for chunk in waiting:
-            middle = chunk.offset + chunk.length // 2
-            if holders[middle * len(holders) // size] == keeper:
+            if holders[share_of(chunk, size, len(holders))] == keeper:
                 return chunk
         return None
