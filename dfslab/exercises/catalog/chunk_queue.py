@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from dfslab import cluster as front_door
+from dfslab.cluster import Cluster
 from dfslab.exercises.model import Check, Exercise, Wrong
 from dfslab.exercises.trial import Trial
-from dfslab.exercises.worlds.downloads import MB, Holder, Served, Watched, download, well
+from dfslab.exercises.worlds.downloads import MB, Holder, Served, download, well
+from dfslab.exercises.worlds.real_downloads import SIZE, really_download
 
 SEEDS = 20
-SIZE = 6_000_000
-"""Of the file on a real cluster, bytes."""
 
 SPEC = """\
 Write a chunk scheduler with one queue for all: a class with one method, `next_chunk(keeper, waiting, in_flight,
@@ -116,19 +113,11 @@ def _served(trial: Trial, holders: Mapping[str, Holder], size: int) -> Served:
 
 
 def _on_a_cluster(trial: Trial) -> None:
-    content = random.Random(6).randbytes(SIZE)
-    watched = Watched(trial.policy("chunk_scheduler"))
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        front_door.start(n=3, replicas=3, name="chunk-queue", speed=10, heartbeat_timeout_s=30) as cluster,
-    ):
-        cluster.upload(content, name="lecture.mp4")
-        cluster.wait_for_replicas()
+    def slow_one(cluster: Cluster) -> None:
         for keeper, rate_mb_s in ((1, 6), (2, 6), (3, 0.5)):
             cluster.set_link(keeper, rate_mb_s=rate_mb_s)
-        done = cluster.download("lecture.mp4", to=Path(folder), scheduler=watched)
-        if done.path.read_bytes() != content:
-            raise Wrong("on a real cluster, the file that arrived is not the one that was uploaded")
+
+    done = really_download(trial, slow_one)
     ok = done.chunks[done.chunks.outcome == "ok"]
     slow = int(ok[ok.keeper == "keeper-3"].bytes.sum())
     if slow > SIZE / 5:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import random
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 
-from dfslab import cluster as front_door
+from dfslab.cluster import Cluster
 from dfslab.core.policies.chunk_scheduler import InFlight
 from dfslab.exercises.model import Check, Exercise, Wrong
 from dfslab.exercises.trial import Trial
-from dfslab.exercises.worlds.downloads import MB, Answer, Holder, Served, Watched, download, well
+from dfslab.exercises.worlds.downloads import MB, Answer, Holder, Served, download, well
+from dfslab.exercises.worlds.real_downloads import really_download
 
 SEEDS = 20
 FACTOR, AT_FIRST_S = 2.0, 0.5
 SLACK_S = 0.01
-SIZE = 6_000_000
-"""Of the file on a real cluster, bytes."""
 
 SPEC = """\
 Write a chunk scheduler with one queue, as in `chunk-queue`, that also **hedges**: when no chunk is waiting, a keeper
@@ -154,20 +150,12 @@ def _served(trial: Trial, holders: Mapping[str, Holder], size: int) -> Served:
 
 
 def _on_a_cluster(trial: Trial) -> None:
-    content = random.Random(6).randbytes(SIZE)
-    watched = Watched(trial.policy("chunk_scheduler"))
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        front_door.start(n=3, replicas=3, name="hedged-downloads", speed=10, heartbeat_timeout_s=60) as cluster,
-    ):
-        cluster.upload(content, name="lecture.mp4")
-        cluster.wait_for_replicas()
+    def freeze_one(cluster: Cluster) -> None:
         for keeper in (1, 2, 3):
             cluster.set_link(keeper, rate_mb_s=8)
         cluster.pause(1)
-        done = cluster.download("lecture.mp4", to=Path(folder), scheduler=watched)
-        if done.path.read_bytes() != content:
-            raise Wrong("on a real cluster, the file that arrived is not the one that was uploaded")
+
+    done = really_download(trial, freeze_one)
     waited = done.chunks[(done.chunks.keeper == "keeper-1") & (done.chunks.outcome == "failed")]
     if len(waited):
         longest_s = float((waited.end_s - waited.start_s).max())
