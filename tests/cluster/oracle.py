@@ -1,5 +1,6 @@
 """What must be true of a cluster at the end of every test: the guarantees, asked of its real disks."""
 
+import time
 from pathlib import Path
 
 from dfslab.cluster import Cluster
@@ -11,6 +12,7 @@ from dfslab.lab.nodes import NodeState
 from dfslab.runtime.master_node import MasterNode
 from tests.faults.disks import Copy
 
+AGREE_WITHIN_S = 10.0
 Rows = set[tuple[str, str, str, str, str, bool]]
 """Name, version, keeper, path, state, and whether the keeper is alive."""
 
@@ -43,11 +45,14 @@ def check_disks(cluster: Cluster, rows: Rows) -> None:
 
 def check_views_show_the_masters_table(cluster: Cluster) -> Rows:
     """The table that is folded from the trace is the master's own; return that."""
-    rows = _masters_rows(cluster)
-    # the trace is written after the core has decided, by the same thread: ask it again once that is done
-    table = _settled_table(cluster, rows)
-    assert _rows(table) == rows
-    return rows
+    deadline = time.monotonic() + AGREE_WITHIN_S
+    while True:  # copies may be under way, and the trace is written after the core has decided
+        rows = _masters_rows(cluster)
+        folded = _rows(cluster._recorder.table())
+        if folded == rows:
+            return rows
+        assert time.monotonic() < deadline, (folded - rows, rows - folded)
+        cluster._recorder.wait_for_change(0.05)
 
 
 def _masters_rows(cluster: Cluster) -> Rows:
@@ -61,16 +66,6 @@ def _masters_rows(cluster: Cluster) -> Rows:
     with master.lock:
         master.core.validate()
         return {(v.name, v.id, r.keeper, r.path, str(r.state), alive) for v, r, alive in master.core.rows()}
-
-
-def _settled_table(cluster: Cluster, rows: Rows) -> Table:
-    table = cluster._recorder.table()
-    for _ in range(100):
-        if _rows(table) == rows:
-            break
-        cluster._recorder.wait_for_change(0.05)
-        table = cluster._recorder.table()
-    return table
 
 
 def _rows(table: Table) -> Rows:
