@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -76,25 +77,26 @@ def server(ui: str, root: Path, theme: str = "JupyterLab Light") -> Iterator[Ser
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = root / "server.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            _command(ui, root, port),
-            cwd=root,
-            env=_environment(root, theme),
-            stdout=out,
-            stderr=out,
-            preexec_fn=_die_along,
-        )
-    try:
-        _wait_for_port(process, port, log)
-        yield Server(ui, root, port)
-    finally:
-        process.terminate()
+    with tempfile.TemporaryDirectory(prefix="jupyter-") as runtime:  # a socket's path is 107 bytes at most
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                _command(ui, root, port),
+                cwd=root,
+                env=_environment(root, Path(runtime), theme),
+                stdout=out,
+                stderr=out,
+                preexec_fn=_die_along,
+            )
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            _wait_for_port(process, port, log)
+            yield Server(ui, root, port)
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _die_along() -> None:
@@ -103,8 +105,11 @@ def _die_along() -> None:
 
 
 def _command(ui: str, root: Path, port: int) -> list[str]:
+    # a kernel's TCP ports are chosen before it binds them, and another test's cluster may be sooner
+    no_ports = "--KernelManager.transport=ipc"
     if ui == "voila":
-        return [sys.executable, "-m", "voila", "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1", str(root)]
+        options = ["--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1", no_ports]
+        return [sys.executable, "-m", "voila", *options, str(root)]
     module, app, _ = MODULES[ui]
     options = [
         "--allow-root",
@@ -115,13 +120,14 @@ def _command(ui: str, root: Path, port: int) -> list[str]:
         "--IdentityProvider.token=t",
         f"--ServerApp.root_dir={root}",
         f"--{app}.expose_app_in_browser=True",
+        no_ports,
     ]
     return [sys.executable, "-m", module, *options]
 
 
-def _environment(root: Path, theme: str) -> dict[str, str]:
+def _environment(root: Path, runtime: Path, theme: str) -> dict[str, str]:
     """Return an environment with folders of its own: no restored tabs, no news pop-up, no settings of the user."""
-    folders = {name: root / name.lower() for name in ("CONFIG", "DATA", "RUNTIME")}
+    folders = {"CONFIG": root / "config", "DATA": root / "data", "RUNTIME": runtime}
     pages = folders["CONFIG"] / "labconfig"
     pages.mkdir(parents=True)
     (pages / "page_config.json").write_text(

@@ -2,11 +2,13 @@
 
 import re
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 REPO = Path(__file__).resolve().parents[2]
 SAID = {
@@ -122,9 +124,11 @@ def test_the_notebook_runs_from_top_to_bottom_without_an_error_or_a_line_on_stde
     monkeypatch.delenv("MPLBACKEND")  # the kernel is to draw as a student's does
     notebook = nbformat.read(path, as_version=4)
 
-    NotebookClient(
-        notebook, timeout=90, kernel_name="python3", resources={"metadata": {"path": str(tmp_path)}}
-    ).execute()
+    with tempfile.TemporaryDirectory() as sockets:
+        # not TCP: a kernel's ports are chosen before it binds them, and another test's cluster may be sooner
+        by_path = Config(KernelManager={"transport": "ipc", "ip": f"{sockets}/kernel"})
+        resources = {"metadata": {"path": str(tmp_path)}}
+        NotebookClient(notebook, timeout=90, kernel_name="python3", resources=resources, config=by_path).execute()
 
     check_outputs(notebook)
     assert list(tmp_path.iterdir()) == []
