@@ -31,9 +31,9 @@ def metadata(grade_id: str, *, points: float | None = None) -> dict[str, Any]:
     return {"nbgrader": {**meta, "points": points} if graded else meta}
 
 
-def answer() -> str:
+def answer(name: str = NAME) -> str:
     """Return the reference solution, as it stands in a cell."""
-    solution = (CHECKOUT / SOLUTIONS / f"{NAME.replace('-', '_')}.py").read_text("utf-8")
+    solution = (CHECKOUT / SOLUTIONS / f"{name.replace('-', '_')}.py").read_text("utf-8")
     return solution.split('"""\n', 1)[1].split("SOLUTION =")[0].strip()
 
 
@@ -57,7 +57,7 @@ def notebook() -> Any:
     return made
 
 
-def checkout(folder: Path, made: Any) -> Path:
+def checkout(folder: Path, made: Any, stem: str = STEM) -> Path:
     """Write a checkout with one notebook: the rest of it is the project's own."""
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy2(CHECKOUT / name, folder / name)
@@ -66,5 +66,5 @@ def checkout(folder: Path, made: Any) -> Path:
     for linked in ("dfslab", "data/sample_videos"):
         shutil.copytree(CHECKOUT / linked, folder / linked, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "notebooks").mkdir()
-    nbformat.write(made, folder / "notebooks" / f"{STEM}.ipynb")
+    nbformat.write(made, folder / "notebooks" / f"{stem}.ipynb")
     return folder

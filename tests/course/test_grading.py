@@ -1,4 +1,8 @@
-"""A class of three hands in: nbgrader validates and grades a right, a partly right and a wrong submission."""
+"""A class hands in: nbgrader validates and grades right, partly right and wrong submissions.
+
+What may become of a single answer is tried on a small notebook; a whole one of the course is graded as a class of three
+hands it in.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ import pytest
 from nbgrader.api import Gradebook
 from nbgrader.utils import determine_grade
 
-from dfslab.exercises.building import build_instructor, stripped
+from dfslab.exercises.building import CHECKOUT, build_instructor, stripped
 from tests.course import sample
 
 pytestmark = pytest.mark.timeout(600)
@@ -30,27 +34,40 @@ POINTS = {"ada": 4.0, "ben": 1.0, "cem": 0.0, "dea": 0.0}
 
 
 def nbgrader(course: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "nbgrader", *arguments]
+    # kernels on TCP choose their ports before they bind them, and another test's cluster may be sooner
+    by_path = ["--KernelManager.transport=ipc", f"--KernelManager.ip={course / 'kernel'}"]
+    command = [sys.executable, "-m", "nbgrader", *arguments, *by_path]
     programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # it calls alembic by its name
     environment = {**os.environ, "PATH": programs}
     return subprocess.run(command, cwd=course, env=environment, capture_output=True, text=True, check=False)
 
 
+def hand_in(course: Path, stem: str, student: str, answers: dict[str, str]) -> None:
+    """Hand a released notebook in, with a student's answers in the cells of these names."""
+    handed_in = nbformat.read(course / "release" / stem / f"{stem}.ipynb", as_version=4)
+    for cell in handed_in.cells:
+        cell.source = answers.get(cell.metadata.get("nbgrader", {}).get("grade_id"), cell.source)
+    target = course / "submitted" / student / stem / f"{stem}.ipynb"
+    target.parent.mkdir(parents=True)
+    nbformat.write(handed_in, target)
+
+
+def released(folder: Path, stem: str, notebook: Any) -> Path:
+    """Return a course folder of nbgrader in which a notebook has been handed out."""
+    (folder / "checkout").mkdir()
+    course = folder / "course"
+    build_instructor(course, sample.checkout(folder / "checkout", notebook, stem))
+    done = nbgrader(course, "generate_assignment", stem)
+    assert done.returncode == 0, done.stderr
+    return course
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a course folder of nbgrader in which the class has handed in."""
-    folder = tmp_path_factory.mktemp("class")
-    (folder / "checkout").mkdir()
-    course = folder / "course"
-    build_instructor(course, sample.checkout(folder / "checkout", sample.notebook()))
-    done = nbgrader(course, "generate_assignment", sample.STEM)
-    assert done.returncode == 0, done.stderr
+    course = released(tmp_path_factory.mktemp("class"), sample.STEM, sample.notebook())
     for student, answer in ANSWERS.items():
-        handed_in = nbformat.read(course / "release" / sample.STEM / f"{sample.STEM}.ipynb", as_version=4)
-        handed_in.cells[sample.ANSWER].source = answer
-        target = course / "submitted" / student / sample.STEM / f"{sample.STEM}.ipynb"
-        target.parent.mkdir(parents=True)
-        nbformat.write(handed_in, target)
+        hand_in(course, sample.STEM, student, {sample.NAME: answer})
     return course
 
 
@@ -95,6 +112,40 @@ def test_the_class_is_graded_with_partial_credit(course: Path) -> None:
     graded = nbformat.read(course / "autograded" / "ben" / sample.STEM / f"{sample.STEM}.ipynb", as_version=4)
     shown = str(graded.cells[-1].outputs)
     assert "declared dead too late" in shown, "the student is told why"
+
+
+WHOLE = "04_heartbeats_and_failure_detection"
+EXERCISES = ("timeout-detector", "detection-window", "adaptive-detector")
+REFERENCE = {name: sample.answer(name) for name in EXERCISES}
+CLASS = {
+    "ada": REFERENCE,
+    "ben": {
+        **REFERENCE,
+        "detection-window": REFERENCE["detection-window"].replace("+ timeout_s + look_s", "+ timeout_s"),
+        "adaptive-detector": REFERENCE["adaptive-detector"].replace(
+            " + 6 * max(pstdev(gaps), 0.25 * mean_s)", " * 1.5"
+        ),
+    },
+    "cem": dict.fromkeys(EXERCISES, "# YOUR CODE HERE\nraise NotImplementedError()"),
+}
+"""All right; a master that always looks, and a detector without room for late heartbeats; nothing written."""
+CLASS_POINTS = {"ada": (4.0, 3.0, 8.0), "ben": (4.0, 1.0, 2.0), "cem": (0.0, 0.0, 0.0)}
+
+
+def test_a_whole_notebook_of_the_course_is_graded_for_a_class_of_three(tmp_path: Path) -> None:
+    course = released(tmp_path, WHOLE, nbformat.read(CHECKOUT / "notebooks" / f"{WHOLE}.ipynb", as_version=4))
+    for student, answers in CLASS.items():
+        hand_in(course, WHOLE, student, answers)
+
+    done = nbgrader(course, "autograde", WHOLE)
+
+    assert done.returncode == 0, done.stderr
+    with Gradebook(f"sqlite:///{course}/gradebook.db") as gradebook:
+        given = {
+            student: tuple(gradebook.find_grade(f"{name}-test", WHOLE, WHOLE, student).score for name in EXERCISES)
+            for student in CLASS
+        }
+    assert given == CLASS_POINTS
 
 
 def graded(*outputs: Any) -> Any:
