@@ -41,7 +41,7 @@ faketime: ## install libfaketime, with which a test moves wall clocks, where it 
 	  else echo "no libfaketime here: the tests of wall clocks that jump will be skipped" >&2; fi
 
 test: $(READY) browser faketime ## every test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 planted: $(READY) ## judge every planted wrong solution of every exercise (`make test` judges four of each)
 	DFSLAB_ALL_PLANTED=1 $(BIN)/python -m pytest -n $(WORKERS) tests/exercises
