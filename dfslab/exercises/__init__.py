@@ -5,11 +5,15 @@ worlds and what they know run in another one. So a submission that is wrong, slo
 is not its own gets a verdict within half a minute, and leaves nothing behind.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from dfslab.exercises.checking import check
 from dfslab.exercises.listing import exercise, names, spec, starter
 from dfslab.exercises.model import Check, Exercise, Wrong
-from dfslab.exercises.ranking import leaderboard
 from dfslab.exercises.verdict import Finding, Verdict
+
+if TYPE_CHECKING:
+    from dfslab.exercises.ranking import leaderboard
 
 __all__ = [
     "Check",
@@ -24,3 +28,12 @@ __all__ = [
     "spec",
     "starter",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the leaderboard, which brings the simulator with it, when it is asked for."""
+    if name == "leaderboard":
+        from dfslab.exercises.ranking import leaderboard
+
+        return leaderboard
+    raise AttributeError(f"module 'dfslab.exercises' has no attribute {name!r}")

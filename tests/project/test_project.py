@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 REPO = Path(__file__).resolve().parents[2]
@@ -29,12 +30,27 @@ def test_the_generated_protocol_code_is_not_stale(tmp_path: Path) -> None:
         assert (tmp_path / "dfslab" / "runtime" / name).read_text() == committed, f"{name} is stale: run `make proto`"
 
 
-def test_importing_dfslab_does_not_import_pandas_matplotlib_or_ipywidgets() -> None:
-    code = "import sys, dfslab; print([m for m in ('pandas', 'matplotlib', 'ipywidgets', 'numpy') if m in sys.modules])"
+def test_what_is_imported_comes_with_what_needs_it() -> None:
+    code = (
+        "import sys, dfslab\n"
+        "def heavy(): return [m for m in ('grpc', 'pandas', 'matplotlib', 'ipywidgets', 'numpy') if m in sys.modules]\n"
+        "print(heavy())\n"
+        "dfslab.cluster.start(n=3).close()\n"
+        "print(heavy())\n"
+    )
 
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
 
-    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+    assert (done.stdout.split("\n"), done.stderr) == (["[]", "['grpc']", ""], "")
+
+
+def test_every_public_name_is_found_and_listed() -> None:
+    import dfslab
+
+    assert all(getattr(dfslab, name) is not None for name in dfslab.__all__)
+    assert set(dfslab.__all__) <= set(dir(dfslab))
+    with pytest.raises(AttributeError, match="no attribute 'clusters'"):
+        _ = dfslab.clusters
 
 
 def test_grpc_is_told_to_write_nothing_to_stderr_before_it_is_imported() -> None:
@@ -47,6 +63,7 @@ def test_grpc_is_told_to_write_nothing_to_stderr_before_it_is_imported() -> None
         "            print(os.environ.get('GRPC_VERBOSITY'), os.environ.get('GRPC_ENABLE_FORK_SUPPORT'))\n"
         "sys.meta_path.insert(0, Spy())\n"
         "import dfslab\n"
+        "dfslab.cluster\n"
     )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GRPC_")}
 
