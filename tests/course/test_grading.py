@@ -114,22 +114,20 @@ def test_the_class_is_graded_with_partial_credit(course: Path) -> None:
     assert "declared dead too late" in shown, "the student is told why"
 
 
-WHOLE = "04_heartbeats_and_failure_detection"
-EXERCISES = ("timeout-detector", "detection-window", "adaptive-detector")
+WHOLE = "08_durability"
+EXERCISES = ("loss-probability", "simulate-losses", "choose-replication")
 REFERENCE = {name: sample.answer(name) for name in EXERCISES}
 CLASS = {
     "ada": REFERENCE,
     "ben": {
         **REFERENCE,
-        "detection-window": REFERENCE["detection-window"].replace("+ timeout_s + look_s", "+ timeout_s"),
-        "adaptive-detector": REFERENCE["adaptive-detector"].replace(
-            " + 6 * max(pstdev(gaps), 0.25 * mean_s)", " * 1.5"
-        ),
+        "loss-probability": REFERENCE["loss-probability"].replace("(copies - live) / repair_s", "1 / repair_s"),
+        "choose-replication": REFERENCE["choose-replication"].replace("<= target", "<= 100 * target"),
     },
     "cem": dict.fromkeys(EXERCISES, "# YOUR CODE HERE\nraise NotImplementedError()"),
 }
-"""All right; a master that always looks, and a detector without room for late heartbeats; nothing written."""
-CLASS_POINTS = {"ada": (4.0, 3.0, 8.0), "ben": (4.0, 1.0, 2.0), "cem": (0.0, 0.0, 0.0)}
+"""All right; one repair at a time, and a target that is a hundred times too easy; nothing written."""
+CLASS_POINTS = {"ada": (5.0, 5.0, 5.0), "ben": (2.0, 5.0, 1.0), "cem": (0.0, 0.0, 0.0)}
 
 
 def test_a_whole_notebook_of_the_course_is_graded_for_a_class_of_three(tmp_path: Path) -> None:
