@@ -275,7 +275,8 @@ def test_a_full_disk_sends_the_upload_to_another_keeper_and_keeps_what_it_has(ca
     root = case.folder / "cluster"
     disk = Tmpfs(root / "keeper-1", 12 * MB)
     case.finally_(disk.unmount)
-    files = case.start(1, replicas=1, isolation="process", root=root, heartbeat_interval_s=30.0)
+    beats_seldom = {"heartbeat_interval_s": 600.0, "heartbeat_timeout_s": 1300.0}  # the master is not to hear of it
+    files = case.start(1, replicas=1, isolation="process", root=root, **beats_seldom)
     old = files.content(700 * KB)
     files.upload("old", old)
     files.cluster.add_keeper()
