@@ -119,6 +119,8 @@ def test_with_equal_parts_the_slowest_holder_or_the_client_decides(slow_mb_s: fl
 
     at_the_client = 48 / (client.rate_mb_s or math.inf)
     assert predicted.typical == pytest.approx(max(16 / slow_mb_s, at_the_client), rel=0.05)
+    assert 0.9 * predicted.typical < predicted.low
+    assert predicted.high < 1.25 * predicted.typical
     assert simulated_download_s(size, holders, client, "uniform") == pytest.approx(predicted.typical, rel=0.05)
 
 
