@@ -315,7 +315,9 @@ def test_bad_input_is_refused_by_name() -> None:
     with pytest.raises(InvalidOption, match="machine_mb_s"):
         download_rate_mb_s(MB, [TWENTY], machine_mb_s=-1)
     with pytest.raises(InvalidOption, match=r"scheduler='fair'.*uniform"):
-        download_s(MB, [TWENTY], scheduler="fair")
+        download_s(MB, [Link()], scheduler="fair")
+    with pytest.raises(InvalidOption, match=r"scheduler=.*uniform"):
+        download_s(MB, [TWENTY], scheduler=["uniform"])  # type: ignore[arg-type]  # on purpose
     with pytest.raises(InvalidOption, match="keepers="):
         upload_s(MB, keepers=[])
     with pytest.raises(InvalidOption, match=r"ack_replicas=2.*1 keepers"):

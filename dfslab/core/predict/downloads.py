@@ -164,12 +164,11 @@ def download_between(
     """Predict a download between nodes of a cluster; see `download_s`."""
     check_amount("size_bytes", size_bytes)
     check_amount("slack_s", slack_s)
+    schedulers = list(POLICIES["chunk_scheduler"])
+    if scheduler not in schedulers:
+        raise InvalidOption(option="scheduler", value=repr(scheduler), reason=f"choose one of {', '.join(schedulers)}")
     if math.isinf(sum(wires.rate(client, holder) for holder in holders)):
         return unknown()
-    if scheduler not in POLICIES["chunk_scheduler"]:
-        raise InvalidOption(
-            option="scheduler", value=repr(scheduler), reason=f"choose one of {', '.join(POLICIES['chunk_scheduler'])}"
-        )
     chunks = split_into_chunks(int(size_bytes), check_options(options).block_size, len(holders))
     lengths = [chunk.length for chunk in chunks]
     locate = wires.round_trip(client, MASTER)
