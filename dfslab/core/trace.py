@@ -268,20 +268,24 @@ class Trace:
             events += segment.events
         return events
 
+    @property
+    def count(self) -> int:
+        """How many events there have been."""
+        return self.dropped + self._length
+
     def since(self, seen: int) -> tuple[int, list[TraceEvent]]:
         """Return how many events there have been, and those behind the first `seen`, as far as they are still kept.
 
         It costs what is new, not what is kept, for a view that looks twice a second.
         """
-        total = self.dropped + self._length
-        left = min(self._length, max(0, total - seen))
+        left = min(self._length, max(0, self.count - seen))
         new: list[list[TraceEvent]] = []
         for segment in reversed(self._segments):
             if left <= 0:
                 break
             new.append(segment.events[-left:])
             left -= len(new[-1])
-        return total, [event for events in reversed(new) for event in events]
+        return self.count, [event for events in reversed(new) for event in events]
 
     def table(self, at: float | None = None) -> Table:
         """Return a copy of the table as it is, or as all events up to `at` seconds after the start make it.

@@ -105,10 +105,16 @@ class Recorder:
         with self._changed:
             return self._trace.begin_s
 
-    def wait_for_change(self, timeout_s: float) -> None:
-        """Return after the next event, or after `timeout_s` seconds."""
+    def count(self) -> int:
+        """Return how many events there have been."""
         with self._changed:
-            self._changed.wait(timeout_s)
+            return self._trace.count
+
+    def wait_for_change(self, timeout_s: float, seen: int | None = None) -> None:
+        """Return once there have been more than `seen` events, by default after the next one, or after `timeout_s`."""
+        with self._changed:
+            known = self._trace.count if seen is None else seen
+            self._changed.wait_for(lambda: self._trace.count > known, timeout_s)
 
     def close(self) -> None:
         """Write out what is buffered. Events that come later are kept in memory only."""
