@@ -228,7 +228,7 @@ class Client:
         return action
 
     def _fetch_whole(
-        self, machine: Retrieval, fetch: retrieval.Fetch, policy: Any, target: Target, tell: Progress, cause: str
+        self, machine: Retrieval, fetch: retrieval.Fetch, policy: Any, target: Target, tell: Progress | None, cause: str
     ) -> tuple[Version, Outcome]:
         """Try until one version is whole; raise what the machine fails with."""
         while True:
@@ -241,7 +241,7 @@ class Client:
             fetch = self._locate_for(machine)
 
     def _fetch_once(
-        self, name: str, location: Location, policy: Any, target: Target, tell: Progress, cause: str
+        self, name: str, location: Location, policy: Any, target: Target, tell: Progress | None, cause: str
     ) -> Outcome:
         from dfslab.client.downloading import Downloading  # with the first download, not with `import dfslab`
 

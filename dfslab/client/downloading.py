@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dfslab.client.later import Later
+from dfslab.client.progress import Progress
 from dfslab.client.target import Target
 from dfslab.core.blocks import Chunk, checksums_of
 from dfslab.core.download import Download, Fetched
@@ -74,14 +75,22 @@ class Downloading:
         self._tickets = _tickets_of(location)
         names = [holder.keeper for holder in location.holders]
         self._machine = Download(location.version.size, location.version.block_size, names, scheduler)
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._changed = threading.Condition(lock)  # for workers that have nothing to do
+        self._news = threading.Condition(lock)  # for who called
+        self._is_watched = False
         self._connections: dict[str, Connection] = {}
         self._workers: dict[str, threading.Thread] = {}
         self._cancelled = False
         self._error: BaseException | None = None
 
-    def run(self, progress: Callable[[int, int], None]) -> Outcome:
-        """Fetch every chunk; return when the file is whole or nobody is left to ask."""
+    def run(self, progress: Progress | None) -> Outcome:
+        """Fetch every chunk; return when the file is whole or nobody is left to ask.
+
+        Who calls sleeps until then, unless somebody wants to hear of the progress: a thread that wakes at every
+        chunk, only to sleep again, takes the interpreter lock from those that move bytes.
+        """
+        self._is_watched = progress is not None
         try:
             if len(self._machine.chunks) == 1:
                 self._fetch_here(self._holders[self._turn % len(self._holders)])
@@ -126,14 +135,21 @@ class Downloading:
                 worker.start()
                 self._workers[holder.keeper] = worker
 
-    def _watch(self, progress: Callable[[int, int], None]) -> None:
+    def _watch(self, progress: Progress | None) -> None:
         over = False
         while not over:
-            with self._changed:
+            with self._news:
                 if not self._over():
-                    self._changed.wait(timeout=0.5)
+                    self._news.wait(timeout=0.5)
                 done, over = self._machine.done_bytes, self._over()
-            progress(done, self._version.size)
+            if progress is not None:
+                progress(done, self._version.size)
+
+    def _tell(self) -> None:
+        """Wake, with the lock in hand, those whom a change concerns."""
+        self._changed.notify_all()
+        if self._is_watched or self._over():
+            self._news.notify_all()
 
     def _over(self) -> bool:
         return self._cancelled or self._machine.finished or self._machine.stuck or self._error is not None
@@ -142,7 +158,7 @@ class Downloading:
         with self._changed:
             self._cancelled = True
             connections = list(self._connections.values())
-            self._changed.notify_all()
+            self._tell()
         for connection in connections:
             connection.abort()
 
@@ -217,7 +233,7 @@ class Downloading:
             self._connections.pop(keeper, None)
             fetched = self._machine.arrived(keeper, chunk, self._clock.now())
             whole = self._machine.finished
-            self._changed.notify_all()
+            self._tell()
         if whole:
             self._cancel()  # also the one that the calling thread may be waiting for
         self._on_fetched(fetched)
@@ -247,7 +263,7 @@ class Downloading:
             self._connections.pop(keeper, None)
             over = self._cancelled
             fetched = self._machine.failed(keeper, chunk, str(error), self._clock.now(), fatal=fatal)
-            self._changed.notify_all()
+            self._tell()
         self._on_fetched(fetched)
         if isinstance(error, BAD_REPLICA_ERRORS) and not over:
             self._on_bad(keeper, str(error))

@@ -14,8 +14,8 @@ BAR_DELAY_S = 0.5
 
 
 @contextlib.contextmanager
-def progress_of(given: ProgressArgument, title: str, total: int) -> Iterator[Progress]:
-    """Yield the function to tell of `(done_bytes, total_bytes)`: `given` itself, a bar for True, or nothing.
+def progress_of(given: ProgressArgument, title: str, total: int) -> Iterator[Progress | None]:
+    """Yield the function to tell of `(done_bytes, total_bytes)`: `given` itself, a bar for True; None: nobody asks.
 
     The bar is for people, in a notebook or a terminal: into a file or a pipe, nothing is written.
     """
@@ -33,4 +33,4 @@ def progress_of(given: ProgressArgument, title: str, total: int) -> Iterator[Pro
 
             yield tell
     else:
-        yield lambda done, total: None
+        yield None

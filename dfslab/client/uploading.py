@@ -41,7 +41,7 @@ class Uploading:
         self._id = secrets.token_hex(16)
         self._block_size = 0
 
-    def run(self, source: Source, name: str, ack_replicas: int | None, progress: Progress) -> FileInfo:
+    def run(self, source: Source, name: str, ack_replicas: int | None, progress: Progress | None) -> FileInfo:
         """Upload and return the acknowledged file; raise what the machine fails with."""
         self._source, self._name, self._ack_replicas, self._progress = source, name, ack_replicas or 0, progress
         machine = upload.Upload(
@@ -112,7 +112,8 @@ class Uploading:
         pulse = Pulse(self._clock.now, lambda done: self._note_progress(action, done))
 
         def sent(done: int) -> None:
-            self._progress(done, self._source.size)
+            if self._progress is not None:
+                self._progress(done, self._source.size)
             pulse.beat(done)
 
         try:

@@ -13,7 +13,8 @@ from dfslab.runtime.gate import Gate
 from dfslab.runtime.paced import PacedSocket
 from dfslab.runtime.storage import OpenReplica, Storage, check_version
 
-SENDFILE_BYTES = 1024 * 1024
+SENDFILE_BYTES = 16 * 1024 * 1024
+"""What the kernel sends in one call: each that returns waits for the interpreter lock, and meanwhile sends nothing."""
 
 
 class Serving:
