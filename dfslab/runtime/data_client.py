@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dfslab.core.blocks import CHECKSUM_BYTES, first_difference
+from dfslab.core.blocks import CHECKSUM_BYTES, block_count
 from dfslab.core.errors import (
     BadToken,
     ChecksumMismatch,
@@ -26,11 +26,11 @@ from dfslab.core.retrieval import NO_ANSWER
 from dfslab.core.tickets import ProofKey
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import failpoints, frames, sockets
-from dfslab.runtime.checksum import block_crcs
+from dfslab.runtime.checksum import block_crcs, first_bad_block
 from dfslab.runtime.gate import NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
-from dfslab.runtime.sockets import is_local, shut, stay_on_this_machine
+from dfslab.runtime.sockets import is_local, shut, stay_on_this_machine, widen
 from dfslab.runtime.tls import client_context
 from dfslab.runtime.turns import Turn, Turns
 from dfslab.runtime.wire import error_from, operation_bytes
@@ -51,6 +51,7 @@ class Connection:
         self._wire: PacedSocket | None = None
         self._aborted = False
         self._expected_proof = b""
+        self.is_wide = False
 
     def open(self) -> None:
         """Connect; raise an OSError when nobody answers, TlsFailed when it is not who it should be."""
@@ -59,6 +60,7 @@ class Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if is_local(self.address.host):
             stay_on_this_machine(sock)
+            self.is_wide = self._nic.is_plain and widen(sock)
         if self._tls is not None:
             sock = self._secured(sock, self._tls)
         sockets.wait_at_most(sock, self._stall_timeout_s)
@@ -170,9 +172,14 @@ class DataClient:
         self._closed = False
 
     def _take(self, address: Address) -> Connection | None:
+        """Return one that rests, but no wide one once the network is emulated: it lets senders run ahead."""
         with self._lock:
             idle = self._idle.get(address)
-            return idle.pop() if idle else None
+            connection = idle.pop() if idle else None
+        if connection is not None and connection.is_wide and not self._nic.is_plain:
+            self._discard(connection)
+            return self._take(address)
+        return connection
 
     def _connect(self, keeper: str, address: Address, on_connection: Callable[[Connection], None]) -> Connection:
         if self._gate is not None:
@@ -405,8 +412,8 @@ def _fill(view: memoryview, source: Callable[[memoryview], int]) -> None:
 
 def _check_blocks(view: memoryview, done: int, wanted: Range, keeper: str) -> None:
     first = done // wanted.block_size * CHECKSUM_BYTES
-    got = block_crcs(view, wanted.block_size)
-    bad = first_difference(got, wanted.checksums[first : first + len(got)])
+    end = first + block_count(len(view), wanted.block_size) * CHECKSUM_BYTES
+    bad = first_bad_block(view, wanted.block_size, wanted.checksums[first:end])
     if bad is not None:
         raise ChecksumMismatch(where=keeper, block=(wanted.offset + done) // wanted.block_size + bad)
 

@@ -28,7 +28,7 @@ from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
 from dfslab.runtime.rpc import listen
-from dfslab.runtime.sockets import allow_many_descriptors, is_local, shut, stay_on_this_machine, wait_at_most
+from dfslab.runtime.sockets import allow_many_descriptors, is_local, shut, stay_on_this_machine, wait_at_most, widen
 from dfslab.runtime.tls import NodeTls, server_context
 from dfslab.runtime.wire import error_to, operation_bytes
 
@@ -205,6 +205,8 @@ class DataServer:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if is_local(peer[0]):
                 stay_on_this_machine(sock)
+                if self._nic.is_plain:
+                    widen(sock)
             if self._tls is not None:
                 return self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         except OSError:

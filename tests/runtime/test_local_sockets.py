@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from dfslab.runtime.sockets import is_local, stay_on_this_machine
+from dfslab.runtime import sockets
+from dfslab.runtime.sockets import is_local, stay_on_this_machine, widen
 
 
 @pytest.fixture
@@ -31,6 +32,35 @@ def test_where_there_is_no_such_choice_nothing_happens(
     stay_on_this_machine(connection)
 
     connection.sendall(b"x")
+
+
+def buffers(connection: socket.socket) -> tuple[int, int]:
+    """Return what the kernel may hold of what is received and of what is sent, bytes."""
+    options = socket.SO_RCVBUF, socket.SO_SNDBUF
+    received, sent = (connection.getsockopt(socket.SOL_SOCKET, option) for option in options)
+    return received, sent
+
+
+@pytest.mark.skipif(not sockets.may_widen(), reason="this system allows no such buffers")
+def test_a_window_is_wider_than_all_that_the_other_end_may_have_under_way(connection: socket.socket) -> None:
+    assert widen(connection)
+
+    received, sent = buffers(connection)
+    assert received >= 4 * 1024 * 1024
+    assert received >= 2 * sent >= 2 * 1024 * 1024
+
+
+def test_where_the_system_allows_less_its_own_tuning_is_left_alone(
+    connection: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "RECEIVED_BYTES", 1 << 30)
+    sockets.may_widen.cache_clear()
+    before = buffers(connection)
+
+    assert not widen(connection)
+
+    assert buffers(connection) == before
+    sockets.may_widen.cache_clear()
 
 
 @pytest.mark.parametrize(("host", "local"), [("127.0.0.1", True), ("localhost", True), ("10.1.2.3", False)])
