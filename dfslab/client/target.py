@@ -59,13 +59,17 @@ class Target:
             self._fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise TargetUnwritable.because(path, error) from None
+        self._is_there = True
+        self._reserved = 0
 
     def reserve(self, size: int) -> None:
         """Make the file `size` bytes long, with room for them."""
         try:
-            os.ftruncate(self._fd, 0)
+            if self._reserved:
+                os.ftruncate(self._fd, 0)
             if size:
                 os.posix_fallocate(self._fd, 0, size)
+            self._reserved = size
         except OSError as error:
             raise TargetUnwritable.because(self.path, error) from None
 
@@ -83,14 +87,17 @@ class Target:
         self._close()
         try:
             os.replace(self._temporary, self.path)
+            self._is_there = False
         except OSError as error:
             raise TargetUnwritable.because(self.path, error) from None
 
     def discard(self) -> None:
         """Remove what was not published."""
         self._close()
-        with contextlib.suppress(FileNotFoundError):
-            self._temporary.unlink()
+        if self._is_there:
+            self._is_there = False
+            with contextlib.suppress(FileNotFoundError):
+                self._temporary.unlink()
 
     def _close(self) -> None:
         if self._fd >= 0:
