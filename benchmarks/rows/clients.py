@@ -69,7 +69,7 @@ def _large(systems: Systems) -> list[Row]:
     source = partial(systems.context.file, LARGE)
     trips = {
         count: systems.trips(source, copies=3, clients=count, files=COUNTS[-1] // count) for count in COUNTS
-    }  # all carry the same bytes, however many they are: a disk takes the first few hundred MB faster than what follows
+    }  # all carry the same bytes, however many: the first 2 GB, for which memory is at hand, go faster than the rest
     crowds: dict[Side, _Crowd] = {
         side: _Crowd({count: trips[count][side] for count in COUNTS}) for side in trips[COUNTS[0]]
     }

@@ -60,7 +60,7 @@ class Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if is_local(self.address.host):
             stay_on_this_machine(sock)
-            self.is_wide = self._nic.is_plain and widen(sock)
+            self.is_wide = self._nic.is_plain and widen(sock, serves=False)
         if self._tls is not None:
             sock = self._secured(sock, self._tls)
         sockets.wait_at_most(sock, self._stall_timeout_s)

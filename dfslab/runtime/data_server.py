@@ -206,7 +206,7 @@ class DataServer:
             if is_local(peer[0]):
                 stay_on_this_machine(sock)
                 if self._nic.is_plain:
-                    widen(sock)
+                    widen(sock, serves=True)
             if self._tls is not None:
                 return self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         except OSError:

@@ -15,7 +15,7 @@ WANTED_DESCRIPTORS = 65536
 RECEIVED_BYTES = 4 * 1024 * 1024
 SENT_BYTES = 1024 * 1024
 """What the kernel may hold of a transfer, on a connection on this machine, at either end; Linux makes twice that of it.
-With half of it to send, a sender sleeps twice as often; with twice as much, segments overtake each other again.
+With half of it to send, a sender sleeps half as often again; with twice as much, segments overtake each other again.
 """
 
 
@@ -101,19 +101,19 @@ def stay_on_this_machine(sock: socket.socket) -> None:
             sock.setsockopt(socket.IPPROTO_TCP, choice, b"reno")
 
 
-def widen(sock: socket.socket) -> bool:
-    """Give a connection on this machine a wide window, and less than that to send; return False where it may not be.
+def widen(sock: socket.socket, *, serves: bool) -> bool:
+    """Give who asks on this machine a wide window, and who `serves` less to send; return False where that can't be.
 
     Loopback has a queue for each processor. What the sending thread hands over goes out in its order; but where TCP
     waits for the window, the next acknowledgement sends, on whichever processor it came, and overtakes. TCP takes
     that for a loss, sends again, and halves its rate: ten times in a download of 256 MiB from one holder. So the
-    receiver's window is made wider from the start than all that the sender may have under way.
+    receiver's window is made wider from the start than all that the sender may have under way. An upload, which Python
+    sends a buffer at a time, gains nothing by that: its direction is left to the system.
     """
-    if not may_widen():
-        return False
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED_BYTES)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SENT_BYTES)
-    return True
+    if may_widen():
+        option, size = (socket.SO_SNDBUF, SENT_BYTES) if serves else (socket.SO_RCVBUF, RECEIVED_BYTES)
+        sock.setsockopt(socket.SOL_SOCKET, option, size)
+    return may_widen()
 
 
 @cache

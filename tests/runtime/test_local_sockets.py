@@ -43,9 +43,11 @@ def buffers(connection: socket.socket) -> tuple[int, int]:
 
 @pytest.mark.skipif(not sockets.may_widen(), reason="this system allows no such buffers")
 def test_a_window_is_wider_than_all_that_the_other_end_may_have_under_way(connection: socket.socket) -> None:
-    assert widen(connection)
+    with socket.socket() as other:
+        assert widen(connection, serves=False)
+        assert widen(other, serves=True)
 
-    received, sent = buffers(connection)
+        (received, _), (_, sent) = buffers(connection), buffers(other)
     assert received >= 4 * 1024 * 1024
     assert received >= 2 * sent >= 2 * 1024 * 1024
 
@@ -57,7 +59,8 @@ def test_where_the_system_allows_less_its_own_tuning_is_left_alone(
     sockets.may_widen.cache_clear()
     before = buffers(connection)
 
-    assert not widen(connection)
+    assert not widen(connection, serves=False)
+    assert not widen(connection, serves=True)
 
     assert buffers(connection) == before
     sockets.may_widen.cache_clear()
