@@ -53,17 +53,17 @@ def test_a_window_is_wider_than_all_that_the_other_end_may_have_under_way(connec
 
 
 def test_where_the_system_allows_less_its_own_tuning_is_left_alone(
-    connection: socket.socket, monkeypatch: pytest.MonkeyPatch
+    connection: socket.socket, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.setattr(sockets, "RECEIVED_BYTES", 1 << 30)
     sockets.may_widen.cache_clear()
+    request.addfinalizer(sockets.may_widen.cache_clear)
     before = buffers(connection)
 
     assert not widen(connection, serves=False)
     assert not widen(connection, serves=True)
 
     assert buffers(connection) == before
-    sockets.may_widen.cache_clear()
 
 
 @pytest.mark.parametrize(("host", "local"), [("127.0.0.1", True), ("localhost", True), ("10.1.2.3", False)])
