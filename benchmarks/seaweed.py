@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import itertools
 import json
 import os
-import random
 import shutil
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -27,7 +24,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
-HOST = "127.0.0.1"
+from benchmarks.ports import HOST, free_ports
+
 BLOCK_BYTES = 1 << 20
 VOLUME_SERVERS = 6
 READY_S = 60.0
@@ -161,7 +159,7 @@ def started() -> Iterator[Seaweed]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dfslab-bench-weed-")))
         run = _Servers(weed, folder, stack)
-        ports = iter(_free_ports(2 * (2 + VOLUME_SERVERS)))
+        ports = iter(free_ports(2 * (2 + VOLUME_SERVERS)))
         master = f"{HOST}:{next(ports)}.{next(ports)}"
         run.start("master", master, "-mdir", "-peers=none", "-telemetry=false", "-volumeSizeLimitMB=1024")
         for number in range(1, VOLUME_SERVERS + 1):
@@ -221,22 +219,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     """End a server at once: asked to, a volume server takes ten seconds, and nobody wants its files any more."""
     process.kill()
     process.wait()
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that are free, and none of those that the kernel gives to whoever connects to somebody."""
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
-    candidates = random.sample(range(10_000, lowest), lowest - 10_000)
-    free = (port for port in candidates if _is_free(port))
-    return list(itertools.islice(free, count))
-
-
-def _is_free(port: int) -> bool:
-    try:
-        socket.create_server((HOST, port)).close()
-    except OSError:
-        return False
-    return True
 
 
 def _port(address: str) -> int:

@@ -19,6 +19,8 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect
 
+from benchmarks.ports import free_port
+
 ARGUMENTS = [
     "--headless=new",
     "--no-sandbox",
@@ -73,9 +75,7 @@ class Server:
 @contextlib.contextmanager
 def server(ui: str, root: Path, theme: str = "JupyterLab Light") -> Iterator[Server]:
     """Run a server with settings of its own; it ends with the block, and also when the test process dies."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = root / "server.log"
     with tempfile.TemporaryDirectory(prefix="jupyter-") as runtime:  # a socket's path is 107 bytes at most
         with log.open("wb") as out:

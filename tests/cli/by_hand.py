@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TypeVar
 from unittest import mock
 
+from benchmarks.ports import free_port
 from dfslab import Client
 from dfslab.cli.commands import main
 
@@ -135,7 +136,7 @@ class ByHand:
 
     def master(self, *options: str, port: int = 0, stdout: int | None = None, **env: str) -> NodeProcess:
         """Start a master; its address is where commands and later keepers go."""
-        port = port or int(self.address.rpartition(":")[2] or 0)
+        port = port or int(self.address.rpartition(":")[2] or free_port())
         node = self.node("master", "--root", "m", "--port", str(port), *QUICK, *options, stdout=stdout, **env)
         if stdout is None:
             self.address = node.wait_for(r"serves at (\S+);")[1]

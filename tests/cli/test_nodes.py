@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.ports import free_port
 from dfslab import errors
 from dfslab.core.model import Address
 from dfslab.runtime.data_client import DataClient, Range
@@ -17,11 +18,6 @@ from dfslab.runtime.network import Network
 from tests.cli.by_hand import ByHand, NodeProcess, wait_for
 
 LONG = "x" * 200
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def refused(hand: ByHand, node: NodeProcess) -> tuple[int, str]:

@@ -2,12 +2,13 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks.ports import free_port
 
 HOWTO = Path(__file__).resolve().parents[2] / "docs" / "howto"
 PAGES = sorted(path.name for path in HOWTO.glob("*.md") if path.name != "index.md")
@@ -45,9 +46,7 @@ def test_every_guide_has_an_example_and_all_of_its_python_is_one(page: str) -> N
 
 def test_the_nodes_started_by_hand_store_a_file_and_give_it_back(tmp_path: Path) -> None:
     (script,) = blocks("one-process-per-node.md", "sh")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
 
     done = subprocess.run(
         ["bash", "-euc", f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script.replace('7000', port)}"],

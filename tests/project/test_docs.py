@@ -4,12 +4,13 @@ import doctest
 import importlib
 import os
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from benchmarks.ports import free_port
 
 REPO = Path(__file__).resolve().parents[2]
 PAGES = (
@@ -75,9 +76,7 @@ def test_the_readmes_python_runs_as_it_stands_and_prints_nothing_on_stderr(tmp_p
 
 def test_the_commands_for_operators_run_as_they_stand(tmp_path: Path) -> None:
     blocks = re.findall(r"```sh\n(.*?)```", (REPO / "docs" / "operations.md").read_text(), re.DOTALL)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
+    port = str(free_port())
     script = "".join(blocks).replace("7000", port)
 
     done = subprocess.run(
