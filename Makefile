@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Most tests wait for real timers, so more of them can run at a time than there are cores.
 WORKERS ?= 4
+# Hundreds of processes start in the tests: without this, where it is set, each compiles all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help lab demo browser faketime test planted faults soak fuzz lint format proto gallery notebooks docs bench bench-quick scaling figures clean
