@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.planted.hunting import SEEDS, as_json, hunt_here, hunting, table
+from tests.planted.hunting import SEEDS, hunting, table, verdict_of
 from tests.planted.mutant import Mutant
 from tests.planted.mutants import MUTANTS
 
@@ -17,23 +17,18 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__)
     parser.add_argument("names", metavar="NAME", nargs="*", help="only these mutants")
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="how many seeds to try (%(default)s)")
-    parser.add_argument("--here", action="store_true", help="one mutant, in this process; print JSON")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.names if name not in MUTANTS]
     if unknown:
         parser.error(f"there is no mutant {', '.join(unknown)}")
     mutants = [MUTANTS[name] for name in given.names or MUTANTS]
-    if given.here:
-        (mutant,) = mutants
-        print(as_json(hunt_here(mutant, given.seeds)))
-        return 0
     return _table(mutants, given.seeds)
 
 
 def _table(mutants: Sequence[Mutant], seeds: int) -> int:
     began = time.monotonic()
-    with hunting(mutants, seeds) as futures:
-        verdicts = [future.result() for future in futures.values()]
+    with hunting(mutants, seeds) as hunts:
+        verdicts = [verdict_of(name, hunt) for name, hunt in hunts.items()]
     for line in table(verdicts):
         print(line)
     survivors = [one for one in verdicts if not one.caught_by]

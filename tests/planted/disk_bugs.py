@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from dfslab.core.guarantees import Guarantee
 from dfslab.core.keeper.shelf import Step
@@ -12,27 +12,27 @@ _SHELF = "dfslab.core.keeper.shelf"
 _KEEPER = "dfslab.sim.keeper"
 
 
-def _without(step: Step) -> Callable[[tuple[Step, ...]], tuple[Step, ...]]:
-    return lambda steps: tuple(one for one in steps if one is not step)
+def _leave_out(step: Step, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    return tuple(one for one in steps if one is not step)
 
 
 DISK_BUGS = (
     InHistories(
         name="data not synced",
         wrong="A replica is published without an fsync of its data.",
-        changes=(Swap(f"{_SHELF}:PUBLISH", _without(Step.SYNC_DATA)),),
+        changes=(Swap(f"{_SHELF}:PUBLISH", partial(_leave_out, Step.SYNC_DATA)),),
         breaks=frozenset({Guarantee.FENCED}),
     ),
     InHistories(
         name="checksums not synced",
         wrong="A replica is published without an fsync of its checksums.",
-        changes=(Swap(f"{_SHELF}:PUBLISH", _without(Step.SYNC_CHECKSUMS)),),
+        changes=(Swap(f"{_SHELF}:PUBLISH", partial(_leave_out, Step.SYNC_CHECKSUMS)),),
         breaks=frozenset({Guarantee.FENCED}),
     ),
     InHistories(
         name="directory not synced",
         wrong="A replica is published without an fsync of the directory that its name is in.",
-        changes=(Swap(f"{_SHELF}:PUBLISH", _without(Step.SYNC_DIRECTORY)),),
+        changes=(Swap(f"{_SHELF}:PUBLISH", partial(_leave_out, Step.SYNC_DIRECTORY)),),
         breaks=frozenset({Guarantee.FENCED}),
     ),
     InHistories(
@@ -65,7 +65,7 @@ DISK_BUGS = (
     InHistories(
         name="deletion not synced",
         wrong="A replica is deleted without an fsync of the directory, so that it may be back after a loss of power.",
-        changes=(Swap(f"{_SHELF}:DELETE", _without(Step.SYNC_DIRECTORY)),),
+        changes=(Swap(f"{_SHELF}:DELETE", partial(_leave_out, Step.SYNC_DIRECTORY)),),
         breaks=frozenset({Guarantee.TIDY}),
     ),
     InHistories(

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import io
+import multiprocessing
 import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from multiprocessing.pool import AsyncResult
 from pathlib import Path
+
+import pytest
 
 from dfslab.cli.text import columns
 from dfslab.core.guarantees import Guarantee
 from dfslab.sim import Settings, simulate
 from tests.planted.mutant import InHistories, InTests, Mutant
-from tests.planted.plugin import MUTANT_VARIABLE, REPORT_VARIABLE
 
 SEEDS = 200
 STEPS = 4000
 LIMIT_S = 300.0
-"""After so long, a process that looks is ended, and its mutant has survived."""
+"""After so long of waiting for it, a mutant has survived."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -48,31 +47,36 @@ class Verdict:
     tried: str
 
 
-def hunt(mutant: Mutant, seeds: int = SEEDS) -> Verdict:
-    """Look for what catches a mutant, in processes that nothing else runs in."""
-    began = time.monotonic()
-    command = [sys.executable, "-m", "tests.planted", "--here", "--seeds", str(seeds), mutant.name]
-    try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    except subprocess.TimeoutExpired:
-        return Verdict(mutant.name, "", LIMIT_S, "it took too long")
-    if done.returncode:
-        return Verdict(mutant.name, "", time.monotonic() - began, f"the hunt failed: {done.stderr.strip()[-2000:]}")
-    return Verdict(**json.loads(done.stdout))
-
-
 @contextlib.contextmanager
-def hunting(mutants: Sequence[Mutant], seeds: int = SEEDS) -> Iterator[dict[str, Future[Verdict]]]:
-    """Hunt many, as many at a time as there are cores; at the end, those that have not begun never do."""
-    pool = ThreadPoolExecutor(os.cpu_count() or 1)
+def hunting(mutants: Sequence[Mutant], seeds: int = SEEDS) -> Iterator[dict[str, AsyncResult[Verdict]]]:
+    """Hunt many, as many at a time as there are cores, each in a process that is its own; at the end, end them all.
+
+    They are forked from a process that has imported what they need and done nothing else.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.planted.mutants", __name__])
+    with context.Pool(os.cpu_count(), maxtasksperchild=1) as pool:
+        yield {mutant.name: pool.apply_async(_hunt, (mutant, seeds)) for mutant in mutants}
+
+
+def verdict_of(name: str, hunt: AsyncResult[Verdict]) -> Verdict:
+    """Wait for what becomes of a mutant."""
     try:
-        yield {mutant.name: pool.submit(hunt, mutant, seeds) for mutant in mutants}
-    finally:
-        pool.shutdown(cancel_futures=True)
+        return hunt.get(LIMIT_S)
+    except multiprocessing.TimeoutError:
+        return Verdict(name, "", LIMIT_S, "it took too long")
+
+
+def _hunt(mutant: Mutant, seeds: int) -> Verdict:
+    began = time.monotonic()
+    try:
+        return hunt_here(mutant, seeds)
+    except Exception as error:  # noqa: BLE001 - the verdict tells it, and the mutant has survived
+        return Verdict(mutant.name, "", time.monotonic() - began, f"the hunt failed: {type(error).__name__}: {error}")
 
 
 def hunt_here(mutant: Mutant, seeds: int = SEEDS) -> Verdict:
-    """Look for what catches a mutant, with the bug in this process or in one that runs its tests."""
+    """Look for what catches a mutant, with the bug in this process."""
     began = time.monotonic()
     if isinstance(mutant, InHistories):
         caught_by, tried = _hunt_in_histories(mutant, seeds)
@@ -87,11 +91,6 @@ def table(verdicts: Sequence[Verdict]) -> Iterator[str]:
     rows = [(one.name, one.caught_by or "NOTHING: it survived", f"{one.seconds:.1f}") for one in verdicts]
     yield from columns(("mutant", "caught by", "seconds"), rows, right=("seconds",))
     yield f"caught {sum(1 for one in verdicts if one.caught_by)}/{len(verdicts)}"
-
-
-def as_json(verdict: Verdict) -> str:
-    """Return a verdict as `hunt` reads it."""
-    return json.dumps(asdict(verdict))
 
 
 # -- in histories ---------------------------------------------------------------------------------
@@ -132,14 +131,22 @@ def _broken_in(seed: int) -> Guarantee | str | None:
 # -- in tests -------------------------------------------------------------------------------------
 
 
+class _Failures:
+    """Takes down which tests failed in their own words: an error while one is set up finds nothing."""
+
+    def __init__(self) -> None:
+        self.tests: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed and report.when == "call":
+            self.tests.append(report.nodeid)
+
+
 def _hunt_in_tests(mutant: InTests) -> tuple[str, str]:
-    with tempfile.TemporaryDirectory(prefix="dfslab-planted-") as directory:
-        report = Path(directory) / "failed"
-        env = {**os.environ, MUTANT_VARIABLE: mutant.name, REPORT_VARIABLE: str(report)}
-        options = ["-x", "-q", "-p", "tests.planted.plugin", "-p", "no:cacheprovider", "--timeout", "60"]
-        command = [sys.executable, "-m", "pytest", *options, *mutant.tests]
-        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-        failed = report.read_text().splitlines() if report.exists() else []
-    if failed and done.returncode == 1:
-        return failed[0], "its tests"
-    return "", f"{' '.join(mutant.tests)}: {done.stdout.strip()[-1500:]}"
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--timeout", "60"]
+    failures = _Failures()
+    with mutant.planted(), contextlib.redirect_stdout(io.StringIO()) as said:
+        code = pytest.main([*options, *(str(ROOT / test) for test in mutant.tests)], plugins=[failures])
+    if failures.tests and code is pytest.ExitCode.TESTS_FAILED:
+        return failures.tests[0], "its tests"
+    return "", f"{' '.join(mutant.tests)}: {said.getvalue().strip()[-1500:]}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future
+from multiprocessing.pool import AsyncResult
 
 import pytest
 
@@ -12,13 +12,13 @@ from dfslab.core.keeper import shelf
 from dfslab.core.master import repair
 from dfslab.sim import keeper as sim_keeper
 from tests.planted.conftest import VERDICTS
-from tests.planted.hunting import LIMIT_S, Verdict, hunt_here, hunting
+from tests.planted.hunting import LIMIT_S, Verdict, hunt_here, hunting, verdict_of
 from tests.planted.mutant import Edit, InHistories, InTests, Mutant, Swap
 from tests.planted.mutants import MUTANTS
 
 
 @pytest.fixture(scope="module")
-def futures(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Verdict]]]:
+def hunts(request: pytest.FixtureRequest) -> Iterator[dict[str, AsyncResult[Verdict]]]:
     """The hunts for the mutants whose tests were chosen: they go on while the first is waited for."""
     wanted = [item.callspec.params.get("mutant") for item in request.session.items if hasattr(item, "callspec")]
     with hunting([one for one in wanted if isinstance(one, Mutant)]) as under_way:
@@ -28,10 +28,10 @@ def futures(request: pytest.FixtureRequest) -> Iterator[dict[str, Future[Verdict
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=lambda one: one.name.replace(" ", "-"))
 @pytest.mark.timeout(LIMIT_S + 60)
 def test_a_planted_bug_is_caught(
-    mutant: Mutant, futures: dict[str, Future[Verdict]], pytestconfig: pytest.Config
+    mutant: Mutant, hunts: dict[str, AsyncResult[Verdict]], pytestconfig: pytest.Config
 ) -> None:
     """Issue 4: the suite must catch every mutant; one that survives fails the test."""
-    verdict = futures[mutant.name].result()
+    verdict = verdict_of(mutant.name, hunts[mutant.name])
     pytestconfig.stash.setdefault(VERDICTS, []).append(verdict)
 
     assert verdict.caught_by, f"{mutant.name!r} survived: {mutant.wrong}\n{verdict.tried}"
@@ -98,4 +98,7 @@ def test_a_test_that_passes_catches_nothing() -> None:
     bug = MUTANTS["data not synced"]
     idle = InTests(name=bug.name, wrong=bug.wrong, changes=bug.changes, tests=("tests/core/test_names.py",))
 
-    assert hunt_here(idle).caught_by == ""
+    with hunting([idle]) as hunts:
+        verdict = verdict_of(idle.name, hunts[idle.name])
+
+    assert (verdict.caught_by, "passed" in verdict.tried) == ("", True)
