@@ -29,6 +29,7 @@ from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.data_client import DataClient
 from dfslab.runtime.network import Network
+from dfslab.runtime.processor import PROCESSOR
 from dfslab.runtime.tls import check_ca
 from dfslab.runtime.wire import address_from, file_info_from
 
@@ -140,7 +141,7 @@ class Client:
         """
         from dfslab.client.uploading import Uploading  # with the first upload, not with `import dfslab`
 
-        with Source(source) as opened:
+        with PROCESSOR.together(), Source(source) as opened:
             file_name = _upload_name(opened, name)
             with progress_of(progress, f"upload {file_name}", opened.size) as tell:
                 started = self._clock.now()
@@ -189,6 +190,17 @@ class Client:
         if holders is not None:
             check_count("holders", holders)
         policy = self._scheduler if scheduler is None else resolve("chunk_scheduler", scheduler)
+        with PROCESSOR.together():
+            return self._download(name, to, policy, progress, holders)
+
+    def _download(
+        self,
+        name: str,
+        to: str | os.PathLike[str] | None,
+        policy: Any,
+        progress: ProgressArgument,
+        holders: int | None,
+    ) -> Download:
         started = self._clock.now()
         cause = self._note(Kind.DOWNLOAD_REQUESTED, name, peer="master")
         try:
@@ -268,7 +280,8 @@ class Client:
             on_fetched=lambda fetched: self._note_fetched(version, fetched, cause),
             on_bad=lambda keeper, reason: self._report_if_heard(version, keeper, reason, cause),
         )
-        return downloading.run(tell)
+        with PROCESSOR.apart(version.size):
+            return downloading.run(tell)
 
     def _note_fetched(self, version: Version, fetched: Fetched, cause: str) -> None:
         kind = Kind.CHUNK_FETCHED if fetched.outcome in ("ok", "duplicate") else Kind.CHUNK_FAILED

@@ -10,6 +10,7 @@ from dfslab.core.model import Address
 from dfslab.core.patience import Patience
 from dfslab.runtime.dfs_pb2_grpc import MasterTrackerStub
 from dfslab.runtime.network import Nic
+from dfslab.runtime.processor import PROCESSOR
 from dfslab.runtime.rpc import RpcClient
 
 CALL_TIMEOUT_S = 5.0
@@ -35,7 +36,8 @@ class MasterLink:
 
     def once(self, method: str, request: Any, *, changes: bool, timeout_s: float = CALL_TIMEOUT_S) -> Any:
         """Call once."""
-        return self._rpc.call(method, request, timeout_s, changes=changes)
+        with PROCESSOR.together():
+            return self._rpc.call(method, request, timeout_s, changes=changes)
 
     def call(self, method: str, request: Any, *, changes: bool = False) -> Any:
         """Call until answered, for `patience_s` at most; a call that may have taken effect is not repeated."""

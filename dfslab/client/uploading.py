@@ -17,6 +17,7 @@ from dfslab.core.trace import Kind, TraceEvent, Tracer
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.data_client import DataClient
+from dfslab.runtime.processor import PROCESSOR
 from dfslab.runtime.pulse import Pulse
 from dfslab.runtime.wire import address_from, file_info_from
 
@@ -117,7 +118,8 @@ class Uploading:
             pulse.beat(done)
 
         try:
-            self._data.put(action.keeper, action.address, order, self._source.read_into, action.ticket, sent)
+            with PROCESSOR.apart(self._source.size):
+                self._data.put(action.keeper, action.address, order, self._source.read_into, action.ticket, sent)
         except SourceUnreadable:
             raise
         except DfsError as error:

@@ -13,6 +13,8 @@ BLOCK_SIZE = 256 * 1024
 MAX_BLOCK_BYTES = 1024 * 1024
 MAX_CHUNK_BYTES = 4 * 1024 * 1024
 CHECKSUM_BYTES = 4
+SMALL_BYTES = 1024 * 1024
+"""What a file of so few bytes costs is not in its bytes."""
 MAX_CHECKSUMS_BYTES = 48 * 1024 * 1024
 """Of one file, so that they fit into a message: 3 TiB in blocks of 256 KiB."""
 

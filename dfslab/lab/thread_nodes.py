@@ -15,6 +15,7 @@ from dfslab.runtime.keeper_node import KeeperNode, KeeperSettings
 from dfslab.runtime.master_node import MasterNode, MasterSettings
 from dfslab.runtime.network import Network
 from dfslab.runtime.pacemaker import Pacemaker
+from dfslab.runtime.processor import PROCESSOR
 from dfslab.runtime.recorder import Recorder
 
 WHOLE_PROCESS = ("kill", "stop")
@@ -68,6 +69,7 @@ class ThreadLauncher:
 
     def __init__(self, clock: Clock, recorder: Recorder, network: Network) -> None:
         self._clock, self._recorder, self._network = clock, recorder, network
+        PROCESSOR.enter()
         self._pacemaker = Pacemaker(clock.now)
         self._armed: dict[str, None] = {}
 
@@ -106,6 +108,7 @@ class ThreadLauncher:
         while self._armed:
             with contextlib.suppress(KeyError):  # whoever armed it has disarmed it
                 failpoints.disarm(self._armed.popitem()[0])
+        PROCESSOR.leave()
 
     def abandon(self) -> None:
         """Do nothing: a forked child has no threads of its parent's."""

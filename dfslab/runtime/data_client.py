@@ -218,12 +218,11 @@ class DataClient:
         ticket: bytes,
         *,
         on_connection: Callable[[Connection], None] = lambda connection: None,
-        is_behind: bool = False,
+        turn: Turn | None = None,
     ) -> None:
         """Fetch a range, check every block, and hand it to `sink(bytes, offset)` in runs of whole blocks.
 
-        `ticket` is the master's leave to read the version from that keeper. What is a copy between keepers that
-        nobody waits for `is_behind` what clients move.
+        `ticket` is the master's leave to read the version from that keeper. Who has a `turn` already needs none.
 
         Raises
         ------
@@ -241,10 +240,10 @@ class DataClient:
             ticket=ticket,
             get=pb.Get(version=wanted.version, offset=wanted.offset, length=wanted.length),
         )
-        with self._turn(address, is_copy=is_behind) as turn:
+        with contextlib.nullcontext(turn) if turn else self.turn(address) as mine:
             connection = self._asked(keeper, address, request, on_connection)
             with self._borrowed(connection):
-                self._receive(connection, wanted, sink, turn)
+                self._receive(connection, wanted, sink, mine)
 
     def put(
         self,
@@ -278,7 +277,7 @@ class DataClient:
         connection = self._asked(keeper, address, request, lambda connection: None)
         with self._borrowed(connection):
             try:
-                with self._turn(address) as turn:
+                with self.turn(address) as turn:
                     checksums = self._send_blocks(connection, order, source, sent, turn)
                 sockets.send(connection.wire.sock, checksums)
             except OSError as error:
@@ -336,8 +335,11 @@ class DataClient:
         if not keep:
             self._give_back(connection)
 
-    def _turn(self, address: Address, *, is_copy: bool = False) -> contextlib.AbstractContextManager[Turn]:
-        """Wait for leave to move bytes: both ends are on this machine, maybe with many others, and nothing is slow."""
+    def turn(self, address: Address, *, is_copy: bool = False) -> contextlib.AbstractContextManager[Turn]:
+        """Wait for leave to move bytes: both ends are on this machine, maybe with many others, and nothing is slow.
+
+        A copy between keepers that nobody waits for (`is_copy`) lets clients go first.
+        """
         if is_local(address.host) and self._nic.network.is_plain:
             return _TURNS.turn(is_copy=is_copy)
         return contextlib.nullcontext(Turn())

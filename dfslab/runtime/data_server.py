@@ -27,6 +27,7 @@ from dfslab.runtime import frames
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
+from dfslab.runtime.processor import PROCESSOR
 from dfslab.runtime.rpc import listen
 from dfslab.runtime.sockets import allow_many_descriptors, is_local, shut, stay_on_this_machine, wait_at_most, widen
 from dfslab.runtime.tls import NodeTls, server_context
@@ -151,7 +152,8 @@ class DataServer:
         self._selector.register(self._wake_in, selectors.EVENT_READ)
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix=f"{name}-data")
         self._thread = Thread(target=self._run, name=f"{name}-data", daemon=True)
-        self._thread.start()
+        with PROCESSOR.together():
+            self._thread.start()
 
     def _run(self) -> None:
         try:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
+from dfslab.core.blocks import SMALL_BYTES
 from dfslab.core.errors import BAD_REPLICA_ERRORS, DfsError, StorageFailed
 from dfslab.core.keeper import events
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.data_client import DataClient, Range
 from dfslab.runtime.pulse import Pulse
+from dfslab.runtime.replica_writer import ReplicaWriter
 from dfslab.runtime.storage import Storage
+from dfslab.runtime.turns import Turn
 
 
 class Fetching:
@@ -55,23 +59,31 @@ class Fetching:
             return events.FetchFailed(order.copy_id, order.version.id, str(error), source_at_fault=not own_disk)
 
     def _copy_from_source(self, order: events.CopyOrdered) -> events.ReplicaWritten:
-        version = order.version
-        writer = self._storage.create(version.id, version.size, version.block_size)
-        try:
-            if version.size:
-                wanted = Range(version.id, 0, version.size, version.block_size, version.checksums)
-                pulse = Pulse(self._now, lambda done: self._tell_progress(order, done))
-
-                def sink(view: memoryview, offset: int) -> None:
-                    writer.write(view)
-                    pulse.beat(offset + len(view))
-
-                address, is_behind = order.source_data_address, not order.awaited
-                self._data_client.get(order.source, address, wanted, sink, order.ticket, is_behind=is_behind)
-            stored = writer.commit()
-        except BaseException:
-            writer.abort()
-            raise
+        """Copy; of a small replica that nobody waits for, all of it is in one turn: its cost is not in its bytes."""
+        version, address = order.version, order.source_data_address
+        with contextlib.ExitStack() as leave:
+            turn = leave.enter_context(self._data_client.turn(address, is_copy=not order.awaited))
+            writer = self._storage.create(version.id, version.size, version.block_size)
+            try:
+                if version.size:
+                    self._receive(order, writer, turn)
+                if order.awaited or version.size > SMALL_BYTES:
+                    leave.close()
+                stored = writer.commit()
+            except BaseException:
+                writer.abort()
+                raise
         return events.ReplicaWritten(
             stored, version.block_size, version.checksums, order.copy_id, order.cause, order.awaited
         )
+
+    def _receive(self, order: events.CopyOrdered, writer: ReplicaWriter, turn: Turn) -> None:
+        version = order.version
+        wanted = Range(version.id, 0, version.size, version.block_size, version.checksums)
+        pulse = Pulse(self._now, lambda done: self._tell_progress(order, done))
+
+        def sink(view: memoryview, offset: int) -> None:
+            writer.write(view)
+            pulse.beat(offset + len(view))
+
+        self._data_client.get(order.source, order.source_data_address, wanted, sink, order.ticket, turn=turn)

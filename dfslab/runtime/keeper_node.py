@@ -42,6 +42,7 @@ from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.identity import Identity, read_keeper_identity, write_keeper_identity
 from dfslab.runtime.network import Network
 from dfslab.runtime.pacemaker import Pacemaker
+from dfslab.runtime.processor import PROCESSOR
 from dfslab.runtime.rpc import RpcClient, RpcServer, answers, refusal
 from dfslab.runtime.scrubbing import Scrubbing
 from dfslab.runtime.serving import Serving
@@ -574,7 +575,8 @@ class KeeperNode(DataKeeperServicer):
 
     def _outcome_of(self, order: events.CopyOrdered) -> events.ReplicaWritten | events.FetchFailed:
         try:
-            return self._fetching.fetch(order)
+            with PROCESSOR.apart(order.version.size):
+                return self._fetching.fetch(order)
         except NodeDown:
             raise
         except Exception as error:  # noqa: BLE001 - unforeseen: it is traced, and the version does not arrive for ever

@@ -39,6 +39,7 @@ from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.master_service import MasterService
 from dfslab.runtime.network import Network
 from dfslab.runtime.orders import ORDER_TIMEOUT_S, Order, Orders
+from dfslab.runtime.processor import PROCESSOR
 from dfslab.runtime.rpc import RpcClient, RpcServer
 from dfslab.runtime.storage import DirectoryLock
 from dfslab.runtime.tls import NodeTls
@@ -137,7 +138,8 @@ class MasterNode:
             self._directory_lock.release()
             raise
         self._thread = threading.Thread(target=self._run, name="master-owner", daemon=True)
-        self._thread.start()
+        with PROCESSOR.together():
+            self._thread.start()
 
     @property
     def address(self) -> Address:

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
+from dfslab.runtime.processor import PROCESSOR
+
 HELD_UP_S = 0.05
 """How long a keeper may take before the others are woken by another thread."""
 NOT_AGAIN_S = 0.005
@@ -79,7 +81,8 @@ class Pacemaker:
     def _start_thread(self) -> None:
         thread = threading.Thread(target=self._run, name=f"pacemaker-{next(self._numbers)}", daemon=True)
         self._threads[thread] = None
-        thread.start()
+        with PROCESSOR.together():
+            thread.start()
 
     def _run(self) -> None:
         me = threading.current_thread()

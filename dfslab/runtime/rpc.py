@@ -31,6 +31,7 @@ from dfslab.core.retrieval import NO_ANSWER
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.network import Nic
+from dfslab.runtime.processor import PROCESSOR
 from dfslab.runtime.tls import NodeTls, speaks_tls
 from dfslab.runtime.wire import check_texts, error_from, error_to
 
@@ -187,7 +188,8 @@ class RpcServer:
             listen(address).close()  # gRPC does not say why: the attempt by hand raises the reason
             raise PortTaken(address=str(address))
         self.address = check.address = Address(address.host, port)
-        self._server.start()
+        with PROCESSOR.together():
+            self._server.start()
 
     def _add_port(self, address: str, tls: NodeTls | None) -> int:
         if tls is None:

@@ -11,6 +11,7 @@ from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime import failpoints, frames
 from dfslab.runtime.gate import Gate
 from dfslab.runtime.paced import PacedSocket
+from dfslab.runtime.processor import PROCESSOR
 from dfslab.runtime.storage import OpenReplica, Storage, check_version
 
 SENDFILE_BYTES = 4 * 1024 * 1024
@@ -61,7 +62,8 @@ class Serving:
                 raise BadReplica(keeper=self._name, version=get.version, reason=reason)
             wire.fit_buffers()
             reply(get.length)
-            self._send(replica, get, wire)
+            with PROCESSOR.apart(get.length):
+                self._send(replica, get, wire)
         finally:
             replica.close()
 
@@ -93,7 +95,8 @@ class Serving:
             raise ProtocolError(reason=f"blocks of {put.block_size} bytes, 1 to {MAX_BLOCK_BYTES} are allowed")
         self._handle(events.PutRequested(put.version, put.size, put.block_size, self._storage.free_bytes(), ticket))
         try:
-            written = self._receive(put, wire, reply)
+            with PROCESSOR.apart(put.size):
+                written = self._receive(put, wire, reply)
         except BaseException:
             self._handle(events.WriteAborted(put.version))
             raise

@@ -26,6 +26,7 @@ that has moved nothing for so long is not there any more."""
 STRETCH_BYTES = 16 * 1024 * 1024
 COPY_STRETCH_BYTES = 4 * 1024 * 1024
 """What may be moved in one turn while others wait."""
+FOR_EVER = -1.0
 COPY_REST = 3.0
 """How long copies rest after a turn while a client is there, as a multiple of what it took."""
 
@@ -112,7 +113,7 @@ class Turns:
             queue.append(called)
         try:
             while not self._came_up(called, turn):
-                called.acquire(timeout=self._patience_s(turn))
+                called.acquire(timeout=self._patience_s(called, turn))
         finally:
             with self._lock:
                 queue.remove(called)
@@ -125,8 +126,10 @@ class Turns:
                 self._begin(turn)
             return came_up
 
-    def _patience_s(self, turn: Turn) -> float:
-        """Return how soon to look again, unless called."""
+    def _patience_s(self, called: threading.Lock, turn: Turn) -> float:
+        """Return how soon to look again, unless called; only the first in line looks, and whoever leaves calls it."""
+        if self._waiting[turn.is_copy][0] is not called:
+            return FOR_EVER
         rest_s = self._copies_rest_until - time.monotonic()
         return rest_s if turn.is_copy and 0.0 < rest_s < IDLE_S else IDLE_S
 

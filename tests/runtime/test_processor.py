@@ -1,0 +1,144 @@
+"""The small work of a process whose threads are nodes shares one processor; what is large has all of them."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import dfslab
+from dfslab.core.blocks import SMALL_BYTES
+from dfslab.runtime.processor import PROCESSOR, Processor
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2, reason="there is no choice of processors"
+)
+
+
+def here() -> set[int]:
+    """Return where the calling thread may run."""
+    return os.sched_getaffinity(0)
+
+
+@pytest.fixture
+def mine() -> Iterator[set[int]]:
+    """Return where this thread may run; it must be the same at the end."""
+    before = here()
+    yield before
+    assert here() == before
+
+
+@pytest.fixture
+def processor(mine: set[int]) -> Iterator[Processor]:
+    processor = Processor()
+    processor.enter()
+    yield processor
+    processor.leave()
+
+
+def test_without_a_cluster_in_threads_every_thread_stays_where_it_is(mine: set[int]) -> None:
+    processor = Processor()
+    with processor.together(), processor.apart(SMALL_BYTES + 1), processor.beside():
+        assert here() == mine
+
+
+def test_small_work_is_on_one_processor_also_inside_of_other_small_work(processor: Processor, mine: set[int]) -> None:
+    with processor.together():
+        shared = here()
+        with processor.together():
+            assert here() == shared
+        assert here() == shared
+    assert len(shared) == 1
+    assert here() == mine
+
+
+def test_a_thread_is_back_where_it_was_after_an_error(processor: Processor, mine: set[int]) -> None:
+    with pytest.raises(KeyboardInterrupt), processor.together(), processor.apart(SMALL_BYTES + 1):
+        raise KeyboardInterrupt
+    assert here() == mine
+    with processor.together():
+        assert len(here()) == 1
+
+
+def test_what_moves_many_bytes_goes_where_its_thread_may_go(processor: Processor, mine: set[int]) -> None:
+    with processor.together():
+        shared = here()
+        with processor.apart(SMALL_BYTES):
+            assert here() == shared
+        with processor.apart(SMALL_BYTES + 1):
+            assert here() == mine
+        assert here() == shared
+
+
+def test_a_thread_that_its_owner_keeps_off_a_processor_is_kept_off_it(processor: Processor, mine: set[int]) -> None:
+    some = {min(mine)}
+    os.sched_setaffinity(0, some)
+    try:
+        with processor.together(), processor.apart(SMALL_BYTES + 1):
+            assert here() == some
+        assert here() == some
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+def test_a_disk_is_worked_on_beside_the_shared_processor_by_whoever_is_on_it(
+    processor: Processor, mine: set[int]
+) -> None:
+    with processor.beside():
+        assert here() == mine
+    with processor.together():
+        shared = here()
+        with processor.beside():
+            assert here() == mine - shared
+        assert here() == shared
+
+
+def test_a_machine_that_forbids_it_is_left_alone(
+    processor: Processor, mine: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(pid: int, cpus: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "sched_setaffinity", forbidden)
+        with processor.together():
+            assert here() == mine
+    with processor.together():
+        assert here() == mine, "it does not try again"
+
+
+def test_with_one_processor_there_is_nothing_to_share(mine: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    processor = Processor()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "sched_getaffinity", lambda pid: {min(mine)})
+        processor.enter()
+    with processor.together():
+        assert here() == mine
+
+
+def test_nodes_in_threads_and_small_transfers_share_a_processor_and_large_ones_do_not(
+    mine: set[int], tmp_path: Path
+) -> None:
+    seen: dict[str, set[int]] = {}
+
+    def note(what: str) -> dfslab.client.progress.Progress:
+        return lambda done, total: seen.__setitem__(what, here())
+
+    with dfslab.cluster.start(3, name="one-processor", root=tmp_path / "root") as cluster:
+        cluster.upload(bytes(SMALL_BYTES), name="small", ack_replicas=3, progress=note("small"))
+        cluster.upload(bytes(4 * SMALL_BYTES), name="large", ack_replicas=3, progress=note("large"))
+        cluster.download("large", tmp_path / "large", progress=note("download"))
+        nodes = [
+            thread for thread in threading.enumerate() if thread.name.startswith("master-") or "-data" in thread.name
+        ]
+        places = {frozenset(os.sched_getaffinity(thread.native_id or 0)) for thread in nodes}
+        assert places == {frozenset(seen["small"])}
+        assert here() == mine
+
+    assert len(seen["small"]) == 1
+    assert seen["large"] == seen["download"] == mine
+    with PROCESSOR.together():
+        assert here() == mine, "nothing is shared when the cluster is closed"
