@@ -69,9 +69,10 @@ class ThreadLauncher:
 
     def __init__(self, clock: Clock, recorder: Recorder, network: Network) -> None:
         self._clock, self._recorder, self._network = clock, recorder, network
-        PROCESSOR.enter()
         self._pacemaker = Pacemaker(clock.now)
         self._armed: dict[str, None] = {}
+        self._shares_processor = True
+        PROCESSOR.enter()
 
     def expect(self, count: int) -> None:
         """Do nothing: threads need no preparation."""
@@ -108,7 +109,13 @@ class ThreadLauncher:
         while self._armed:
             with contextlib.suppress(KeyError):  # whoever armed it has disarmed it
                 failpoints.disarm(self._armed.popitem()[0])
-        PROCESSOR.leave()
+        self._leave_processor()
 
     def abandon(self) -> None:
-        """Do nothing: a forked child has no threads of its parent's."""
+        """In a forked child, which has no threads of its parent's: have no processor for them."""
+        self._leave_processor()
+
+    def _leave_processor(self) -> None:
+        if self._shares_processor:
+            self._shares_processor = False
+            PROCESSOR.leave()

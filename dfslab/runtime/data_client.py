@@ -335,13 +335,16 @@ class DataClient:
         if not keep:
             self._give_back(connection)
 
+    def _is_over(self) -> bool:
+        return self._gate is not None and self._gate.is_cut
+
     def turn(self, address: Address, *, is_copy: bool = False) -> contextlib.AbstractContextManager[Turn]:
         """Wait for leave to move bytes: both ends are on this machine, maybe with many others, and nothing is slow.
 
         A copy between keepers that nobody waits for (`is_copy`) lets clients go first.
         """
         if is_local(address.host) and self._nic.network.is_plain:
-            return _TURNS.turn(is_copy=is_copy)
+            return _TURNS.turn(is_copy=is_copy, is_over=self._is_over)
         return contextlib.nullcontext(Turn())
 
     def _receive(

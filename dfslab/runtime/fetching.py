@@ -59,16 +59,16 @@ class Fetching:
             return events.FetchFailed(order.copy_id, order.version.id, str(error), source_at_fault=not own_disk)
 
     def _copy_from_source(self, order: events.CopyOrdered) -> events.ReplicaWritten:
-        """Copy; of a small replica that nobody waits for, all of it is in one turn: its cost is not in its bytes."""
-        version, address = order.version, order.source_data_address
-        with contextlib.ExitStack() as leave:
-            turn = leave.enter_context(self._data_client.turn(address, is_copy=not order.awaited))
+        """Copy. Of a small replica that nobody waits for, all of it is in one turn: its cost is not in its bytes."""
+        version = order.version
+        turn = self._data_client.turn(order.source_data_address, is_copy=not order.awaited)
+        is_small = version.size <= SMALL_BYTES and not order.awaited
+        with turn if is_small else contextlib.nullcontext() as whole:
             writer = self._storage.create(version.id, version.size, version.block_size)
             try:
-                if version.size:
-                    self._receive(order, writer, turn)
-                if order.awaited or version.size > SMALL_BYTES:
-                    leave.close()
+                with contextlib.nullcontext(whole) if is_small else turn as moving:
+                    if version.size:
+                        self._receive(order, writer, moving)
                 stored = writer.commit()
             except BaseException:
                 writer.abort()
@@ -77,7 +77,7 @@ class Fetching:
             stored, version.block_size, version.checksums, order.copy_id, order.cause, order.awaited
         )
 
-    def _receive(self, order: events.CopyOrdered, writer: ReplicaWriter, turn: Turn) -> None:
+    def _receive(self, order: events.CopyOrdered, writer: ReplicaWriter, turn: Turn | None) -> None:
         version = order.version
         wanted = Range(version.id, 0, version.size, version.block_size, version.checksums)
         pulse = Pulse(self._now, lambda done: self._tell_progress(order, done))

@@ -57,8 +57,8 @@ class Processor:
         if shared is None or getattr(self._own, "cpus", None) is not None:
             yield
             return
-        self._own.cpus = os.sched_getaffinity(0)
         try:
+            self._own.cpus = os.sched_getaffinity(0)
             with self._on(shared):
                 yield
         finally:

@@ -16,8 +16,10 @@ import collections
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from dfslab.runtime.gate import NodeDown
 
 AT_ONCE = max(3, (os.cpu_count() or 1) + 1)
 IDLE_S = 0.05
@@ -26,7 +28,8 @@ that has moved nothing for so long is not there any more."""
 STRETCH_BYTES = 16 * 1024 * 1024
 COPY_STRETCH_BYTES = 4 * 1024 * 1024
 """What may be moved in one turn while others wait."""
-FOR_EVER = -1.0
+BEHIND_S = 0.25
+"""How often who is not the first in line looks whether it was killed."""
 COPY_REST = 3.0
 """How long copies rest after a turn while a client is there, as a multiple of what it took."""
 
@@ -72,10 +75,13 @@ class Turns:
         self._copies_rest_until = 0.0
 
     @contextmanager
-    def turn(self, *, is_copy: bool = False) -> Iterator[Turn]:
-        """Wait for a turn, and have it in the block; `is_copy` for one keeper's copy of another's replica."""
+    def turn(self, *, is_copy: bool = False, is_over: Callable[[], bool] = lambda: False) -> Iterator[Turn]:
+        """Wait for a turn, and have it in the block; `is_copy` for one keeper's copy of another's replica.
+
+        Raises NodeDown when `is_over` says that the node which waits was killed.
+        """
         turn = Turn(self, is_copy=is_copy)
-        self._take(turn)
+        self._take(turn, is_over)
         try:
             yield turn
         finally:
@@ -102,7 +108,7 @@ class Turns:
                 self._copies_rest_until = now + min(IDLE_S, COPY_REST * (now - turn.began_at))
             self._call_the_next()
 
-    def _take(self, turn: Turn) -> None:
+    def _take(self, turn: Turn, is_over: Callable[[], bool] = lambda: False) -> None:
         queue = self._waiting[turn.is_copy]
         with self._lock:
             if not queue and self._has_room_for(turn):
@@ -113,6 +119,8 @@ class Turns:
             queue.append(called)
         try:
             while not self._came_up(called, turn):
+                if is_over():
+                    raise NodeDown("this node was killed")
                 called.acquire(timeout=self._patience_s(called, turn))
         finally:
             with self._lock:
@@ -127,9 +135,9 @@ class Turns:
             return came_up
 
     def _patience_s(self, called: threading.Lock, turn: Turn) -> float:
-        """Return how soon to look again, unless called; only the first in line looks, and whoever leaves calls it."""
+        """Return how soon to look again, unless called: whoever leaves calls the first in line."""
         if self._waiting[turn.is_copy][0] is not called:
-            return FOR_EVER
+            return BEHIND_S
         rest_s = self._copies_rest_until - time.monotonic()
         return rest_s if turn.is_copy and 0.0 < rest_s < IDLE_S else IDLE_S
 

@@ -11,7 +11,11 @@ import pytest
 
 import dfslab
 from dfslab.core.blocks import SMALL_BYTES
+from dfslab.lab.thread_nodes import ThreadLauncher
+from dfslab.runtime.clock import Clock
+from dfslab.runtime.network import Network
 from dfslab.runtime.processor import PROCESSOR, Processor
+from dfslab.runtime.recorder import Recorder
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2, reason="there is no choice of processors"
@@ -142,3 +146,15 @@ def test_nodes_in_threads_and_small_transfers_share_a_processor_and_large_ones_d
     assert seen["large"] == seen["download"] == mine
     with PROCESSOR.together():
         assert here() == mine, "nothing is shared when the cluster is closed"
+
+
+def test_a_cluster_whose_close_is_repeated_leaves_the_processor_to_the_others(mine: set[int], tmp_path: Path) -> None:
+    """A close that was interrupted is brought to its end by another."""
+    with dfslab.cluster.start(1, replicas=1, name="other", root=tmp_path / "other"):
+        recorder = Recorder(tmp_path / "trace.jsonl")
+        launcher = ThreadLauncher(Clock(), recorder, Network())
+        launcher.close()
+        launcher.close()
+        recorder.close()
+        with PROCESSOR.together():
+            assert len(here()) == 1
