@@ -218,11 +218,12 @@ class DataClient:
         ticket: bytes,
         *,
         on_connection: Callable[[Connection], None] = lambda connection: None,
-        turn: Turn | None = None,
+        is_behind: bool = False,
     ) -> None:
         """Fetch a range, check every block, and hand it to `sink(bytes, offset)` in runs of whole blocks.
 
-        `ticket` is the master's leave to read the version from that keeper. Who has a `turn` already needs none.
+        `ticket` is the master's leave to read the version from that keeper. What is a copy between keepers that
+        nobody waits for `is_behind` what clients move.
 
         Raises
         ------
@@ -240,10 +241,10 @@ class DataClient:
             ticket=ticket,
             get=pb.Get(version=wanted.version, offset=wanted.offset, length=wanted.length),
         )
-        with contextlib.nullcontext(turn) if turn else self.turn(address) as mine:
+        with self._turn(address, is_copy=is_behind) as turn:
             connection = self._asked(keeper, address, request, on_connection)
             with self._borrowed(connection):
-                self._receive(connection, wanted, sink, mine)
+                self._receive(connection, wanted, sink, turn)
 
     def put(
         self,
@@ -277,7 +278,7 @@ class DataClient:
         connection = self._asked(keeper, address, request, lambda connection: None)
         with self._borrowed(connection):
             try:
-                with self.turn(address) as turn:
+                with self._turn(address) as turn:
                     checksums = self._send_blocks(connection, order, source, sent, turn)
                 sockets.send(connection.wire.sock, checksums)
             except OSError as error:
@@ -335,16 +336,10 @@ class DataClient:
         if not keep:
             self._give_back(connection)
 
-    def _is_over(self) -> bool:
-        return self._gate is not None and self._gate.is_cut
-
-    def turn(self, address: Address, *, is_copy: bool = False) -> contextlib.AbstractContextManager[Turn]:
-        """Wait for leave to move bytes: both ends are on this machine, maybe with many others, and nothing is slow.
-
-        A copy between keepers that nobody waits for (`is_copy`) lets clients go first.
-        """
+    def _turn(self, address: Address, *, is_copy: bool = False) -> contextlib.AbstractContextManager[Turn]:
+        """Wait for leave to move bytes: both ends are on this machine, maybe with many others, and nothing is slow."""
         if is_local(address.host) and self._nic.network.is_plain:
-            return _TURNS.turn(is_copy=is_copy, is_over=self._is_over)
+            return _TURNS.turn(is_copy=is_copy)
         return contextlib.nullcontext(Turn())
 
     def _receive(

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
 
-from dfslab.core.blocks import SMALL_BYTES
 from dfslab.core.errors import BAD_REPLICA_ERRORS, DfsError, StorageFailed
 from dfslab.core.keeper import events
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.data_client import DataClient, Range
 from dfslab.runtime.pulse import Pulse
-from dfslab.runtime.replica_writer import ReplicaWriter
 from dfslab.runtime.storage import Storage
-from dfslab.runtime.turns import Turn
 
 
 class Fetching:
@@ -59,31 +55,23 @@ class Fetching:
             return events.FetchFailed(order.copy_id, order.version.id, str(error), source_at_fault=not own_disk)
 
     def _copy_from_source(self, order: events.CopyOrdered) -> events.ReplicaWritten:
-        """Copy. Of a small replica that nobody waits for, all of it is in one turn: its cost is not in its bytes."""
         version = order.version
-        turn = self._data_client.turn(order.source_data_address, is_copy=not order.awaited)
-        is_small = version.size <= SMALL_BYTES and not order.awaited
-        with turn if is_small else contextlib.nullcontext() as whole:
-            writer = self._storage.create(version.id, version.size, version.block_size)
-            try:
-                with contextlib.nullcontext(whole) if is_small else turn as moving:
-                    if version.size:
-                        self._receive(order, writer, moving)
-                stored = writer.commit()
-            except BaseException:
-                writer.abort()
-                raise
+        writer = self._storage.create(version.id, version.size, version.block_size)
+        try:
+            if version.size:
+                wanted = Range(version.id, 0, version.size, version.block_size, version.checksums)
+                pulse = Pulse(self._now, lambda done: self._tell_progress(order, done))
+
+                def sink(view: memoryview, offset: int) -> None:
+                    writer.write(view)
+                    pulse.beat(offset + len(view))
+
+                address, is_behind = order.source_data_address, not order.awaited
+                self._data_client.get(order.source, address, wanted, sink, order.ticket, is_behind=is_behind)
+            stored = writer.commit()
+        except BaseException:
+            writer.abort()
+            raise
         return events.ReplicaWritten(
             stored, version.block_size, version.checksums, order.copy_id, order.cause, order.awaited
         )
-
-    def _receive(self, order: events.CopyOrdered, writer: ReplicaWriter, turn: Turn | None) -> None:
-        version = order.version
-        wanted = Range(version.id, 0, version.size, version.block_size, version.checksums)
-        pulse = Pulse(self._now, lambda done: self._tell_progress(order, done))
-
-        def sink(view: memoryview, offset: int) -> None:
-            writer.write(view)
-            pulse.beat(offset + len(view))
-
-        self._data_client.get(order.source, order.source_data_address, wanted, sink, order.ticket, turn=turn)

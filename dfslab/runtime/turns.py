@@ -16,10 +16,8 @@ import collections
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-
-from dfslab.runtime.gate import NodeDown
 
 AT_ONCE = max(3, (os.cpu_count() or 1) + 1)
 IDLE_S = 0.05
@@ -28,8 +26,6 @@ that has moved nothing for so long is not there any more."""
 STRETCH_BYTES = 16 * 1024 * 1024
 COPY_STRETCH_BYTES = 4 * 1024 * 1024
 """What may be moved in one turn while others wait."""
-BEHIND_S = 0.25
-"""How often who is not the first in line looks whether it was killed."""
 COPY_REST = 3.0
 """How long copies rest after a turn while a client is there, as a multiple of what it took."""
 
@@ -75,13 +71,10 @@ class Turns:
         self._copies_rest_until = 0.0
 
     @contextmanager
-    def turn(self, *, is_copy: bool = False, is_over: Callable[[], bool] = lambda: False) -> Iterator[Turn]:
-        """Wait for a turn, and have it in the block; `is_copy` for one keeper's copy of another's replica.
-
-        Raises NodeDown when `is_over` says that the node which waits was killed.
-        """
+    def turn(self, *, is_copy: bool = False) -> Iterator[Turn]:
+        """Wait for a turn, and have it in the block; `is_copy` for one keeper's copy of another's replica."""
         turn = Turn(self, is_copy=is_copy)
-        self._take(turn, is_over)
+        self._take(turn)
         try:
             yield turn
         finally:
@@ -108,7 +101,7 @@ class Turns:
                 self._copies_rest_until = now + min(IDLE_S, COPY_REST * (now - turn.began_at))
             self._call_the_next()
 
-    def _take(self, turn: Turn, is_over: Callable[[], bool] = lambda: False) -> None:
+    def _take(self, turn: Turn) -> None:
         queue = self._waiting[turn.is_copy]
         with self._lock:
             if not queue and self._has_room_for(turn):
@@ -119,9 +112,7 @@ class Turns:
             queue.append(called)
         try:
             while not self._came_up(called, turn):
-                if is_over():
-                    raise NodeDown("this node was killed")
-                called.acquire(timeout=self._patience_s(called, turn))
+                called.acquire(timeout=self._patience_s(turn))
         finally:
             with self._lock:
                 queue.remove(called)
@@ -134,10 +125,8 @@ class Turns:
                 self._begin(turn)
             return came_up
 
-    def _patience_s(self, called: threading.Lock, turn: Turn) -> float:
-        """Return how soon to look again, unless called: whoever leaves calls the first in line."""
-        if self._waiting[turn.is_copy][0] is not called:
-            return BEHIND_S
+    def _patience_s(self, turn: Turn) -> float:
+        """Return how soon to look again, unless called."""
         rest_s = self._copies_rest_until - time.monotonic()
         return rest_s if turn.is_copy and 0.0 < rest_s < IDLE_S else IDLE_S
 

@@ -9,11 +9,7 @@ from pathlib import Path
 import pytest
 
 import dfslab
-from dfslab.core.blocks import SMALL_BYTES
 from dfslab.core.errors import DownloadFailed
-from dfslab.core.model import StoredReplica
-from dfslab.runtime import data_client
-from dfslab.runtime.replica_writer import ReplicaWriter
 from tests.cluster.conftest import Starter
 
 DATA = random.Random(3).randbytes(64 * 1024)
@@ -91,23 +87,3 @@ def test_a_small_file_with_no_holder_left_fails_with_each_ones_reason(start: Sta
 
     assert all(holder in str(failed.value) for holder in info.holders)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_small_copy_has_its_turn_until_it_is_stored_and_a_large_one_while_its_bytes_move(
-    start: Starter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What a small one costs is not in its bytes, and it is all of it that clients are to go before."""
-    held: dict[int, list[int]] = {SMALL_BYTES: [], SMALL_BYTES + 1: []}
-    commit = ReplicaWriter.commit
-
-    def noted(writer: ReplicaWriter) -> StoredReplica:
-        held[writer.size].append(sum(turn.is_copy for turn in data_client._TURNS._taken))
-        return commit(writer)
-
-    monkeypatch.setattr(ReplicaWriter, "commit", noted)
-    cluster = start(3, replicas=2)
-    for size in held:
-        cluster.upload(bytes(size), name=f"{size}.bin")
-        cluster.wait_for_replicas()
-
-    assert held == {SMALL_BYTES: [0, 1], SMALL_BYTES + 1: [0, 0]}

@@ -8,7 +8,6 @@ from copy import deepcopy as copy_of
 
 import pytest
 
-from dfslab.core.blocks import SMALL_BYTES
 from dfslab.core.errors import FileUnavailable, NotEnoughKeepers, UnknownKeeper, WrongState
 from dfslab.core.liveness import Liveness
 from dfslab.core.master import events
@@ -87,18 +86,6 @@ def test_copies_by_which_an_upload_is_acknowledged_are_awaited(ack_replicas: int
     world.run(world.now + 3.0, silent=["keeper-1"])
     (repair,) = [one for one in world.todo if isinstance(one, CopyReplica)]
     assert not repair.awaited, "it was acknowledged long ago"
-
-
-@pytest.mark.parametrize(("size", "goes_first"), [(SMALL_BYTES, True), (SMALL_BYTES + 1, False)])
-def test_a_small_copy_has_given_way_to_clients_for_long_enough_after_five_seconds(size: int, goes_first: bool) -> None:
-    """Else a stream of small files, which never ends, would keep copies from being made for ever."""
-    world = lab(keepers=4, replication_interval_s=1000.0)
-    world.store("a.mp4", size=size)
-    (first,) = copies(world.run(3.0, silent=["keeper-3"]))
-    lost_at = 3.0 + COPY_FLOOR_S + size / COPY_FLOOR_BYTES_S
-    (second,) = copies(world.run(lost_at + 2.0, silent=["keeper-3"]))
-
-    assert (world.copies[first].awaited, world.copies[second].awaited) == (False, goes_first)
 
 
 def test_a_copy_that_arrived_is_recorded_and_the_goal_is_reached() -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from tests.planted.hunting import SEEDS, hunting, table, verdict_of
-from tests.planted.mutant import Mutant
+from tests.planted.mutant import InTests, Mutant
 from tests.planted.mutants import MUTANTS
 
 
@@ -17,12 +19,23 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.planted", description=__doc__)
     parser.add_argument("names", metavar="NAME", nargs="*", help="only these mutants")
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="how many seeds to try (%(default)s)")
+    parser.add_argument("--tests", metavar="FILE", nargs="+", help="these tests are to find it, not what should")
+    parser.add_argument("--json", action="store_true", help="a line of JSON for each, as soon as it is known")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.names if name not in MUTANTS]
     if unknown:
         parser.error(f"there is no mutant {', '.join(unknown)}")
     mutants = [MUTANTS[name] for name in given.names or MUTANTS]
-    return _table(mutants, given.seeds)
+    if given.tests:
+        mutants = [InTests(name=one.name, wrong=one.wrong, changes=one.changes, tests=given.tests) for one in mutants]
+    return _lines(mutants, given.seeds) if given.json else _table(mutants, given.seeds)
+
+
+def _lines(mutants: Sequence[Mutant], seeds: int) -> int:
+    with hunting(mutants, seeds) as hunts:
+        for name, hunt in hunts.items():
+            print(json.dumps(asdict(verdict_of(name, hunt))), flush=True)
+    return 0
 
 
 def _table(mutants: Sequence[Mutant], seeds: int) -> int:

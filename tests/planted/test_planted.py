@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
-from multiprocessing.pool import AsyncResult
+from typing import Self
 
 import pytest
 
@@ -12,26 +15,50 @@ from dfslab.core.keeper import shelf
 from dfslab.core.master import repair
 from dfslab.sim import keeper as sim_keeper
 from tests.planted.conftest import VERDICTS
-from tests.planted.hunting import LIMIT_S, Verdict, hunt_here, hunting, verdict_of
-from tests.planted.mutant import Edit, InHistories, InTests, Mutant, Swap
+from tests.planted.hunting import LIMIT_S, ROOT, Verdict, hunt_here
+from tests.planted.mutant import Edit, InHistories, Mutant, Swap
 from tests.planted.mutants import MUTANTS
 
 
+class Hunts:
+    """Hunts under way in a process of their own: what it needs for them is not left in this one."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = [sys.executable, "-m", "tests.planted", "--json", *arguments]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self._known: dict[str, Verdict] = {}
+
+    def verdict(self, name: str) -> Verdict:
+        """Wait for what becomes of a mutant: they come in the order in which they were named."""
+        assert self._process.stdout is not None
+        while name not in self._known:
+            line = self._process.stdout.readline()
+            assert line, f"the hunts ended before {name!r}"
+            verdict = Verdict(**json.loads(line))
+            self._known[verdict.name] = verdict
+        return self._known[name]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.terminate()
+        self._process.communicate()
+
+
 @pytest.fixture(scope="module")
-def hunts(request: pytest.FixtureRequest) -> Iterator[dict[str, AsyncResult[Verdict]]]:
+def hunts(request: pytest.FixtureRequest) -> Iterator[Hunts]:
     """The hunts for the mutants whose tests were chosen: they go on while the first is waited for."""
     wanted = [item.callspec.params.get("mutant") for item in request.session.items if hasattr(item, "callspec")]
-    with hunting([one for one in wanted if isinstance(one, Mutant)]) as under_way:
+    with Hunts(*(one.name for one in wanted if isinstance(one, Mutant))) as under_way:
         yield under_way
 
 
 @pytest.mark.parametrize("mutant", MUTANTS.values(), ids=lambda one: one.name.replace(" ", "-"))
 @pytest.mark.timeout(LIMIT_S + 60)
-def test_a_planted_bug_is_caught(
-    mutant: Mutant, hunts: dict[str, AsyncResult[Verdict]], pytestconfig: pytest.Config
-) -> None:
+def test_a_planted_bug_is_caught(mutant: Mutant, hunts: Hunts, pytestconfig: pytest.Config) -> None:
     """Issue 4: the suite must catch every mutant; one that survives fails the test."""
-    verdict = verdict_of(mutant.name, hunts[mutant.name])
+    verdict = hunts.verdict(mutant.name)
     pytestconfig.stash.setdefault(VERDICTS, []).append(verdict)
 
     assert verdict.caught_by, f"{mutant.name!r} survived: {mutant.wrong}\n{verdict.tried}"
@@ -95,10 +122,7 @@ def test_a_mutant_that_does_no_harm_survives() -> None:
 
 
 def test_a_test_that_passes_catches_nothing() -> None:
-    bug = MUTANTS["data not synced"]
-    idle = InTests(name=bug.name, wrong=bug.wrong, changes=bug.changes, tests=("tests/core/test_names.py",))
-
-    with hunting([idle]) as hunts:
-        verdict = verdict_of(idle.name, hunts[idle.name])
+    with Hunts("data not synced", "--tests", "tests/core/test_names.py") as hunts:
+        verdict = hunts.verdict("data not synced")
 
     assert (verdict.caught_by, "passed" in verdict.tried) == ("", True)

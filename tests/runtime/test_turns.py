@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import pytest
 
 from dfslab.runtime import turns as module
-from dfslab.runtime.gate import NodeDown
 from dfslab.runtime.turns import COPY_STRETCH_BYTES, STRETCH_BYTES, Turns
 from tests.cli.by_hand import wait_for
 
@@ -210,28 +209,3 @@ def test_a_transfer_that_fails_gives_its_turn_back() -> None:
 
     with turns.turn():
         pass
-
-
-def test_a_node_that_is_killed_in_the_queue_leaves_it_and_those_behind_it_go_on() -> None:
-    """Who waits for its threads to end must not wait for all the copies before it."""
-    crowd, killed = Crowd(Turns(at_once=1)), threading.Event()
-    left: list[str] = []
-
-    def wait_in_vain() -> None:
-        with pytest.raises(NodeDown), crowd.turns.turn(is_over=killed.is_set):
-            pass
-        left.append("it")
-
-    crowd.want(0)
-    crowd.want(1)
-    dying = threading.Thread(target=wait_in_vain)
-    dying.start()
-    wait_for("its place", lambda: crowd.turns.waiting() == 2)
-    crowd.want(2)
-
-    killed.set()
-    wait_for("its end", lambda: left == ["it"])
-    assert crowd.began == [0]
-    crowd.end(0, 1, 2)
-    crowd.join()
-    assert crowd.began == [0, 1, 2]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dfslab.core.blocks import SMALL_BYTES
 from dfslab.core.master.events import CopyFailed
 from dfslab.core.master.instructions import CopyReplica, PlannedAction
-from dfslab.core.master.state import Copy, Effects, MasterState, Short
-from dfslab.core.model import Version
+from dfslab.core.master.state import Copy, Effects, MasterState
 from dfslab.core.trace import Kind
 
 COPY_FLOOR_S = 10.0
 COPY_FLOOR_BYTES_S = 100_000
 """A copy is given up after 10 s plus its size at 100 KB/s."""
-OVERDUE_S = 5.0
-"""A small copy gives way to clients for so long, then it goes with them: however many they are, it is made soon."""
 
 
 def start(state: MasterState, action: PlannedAction, now: float, out: Effects, cause: str) -> None:
@@ -26,7 +22,7 @@ def start(state: MasterState, action: PlannedAction, now: float, out: Effects, c
     copy_id = state.new_copy_id()
     short = state.short.get(version.id)
     found = {"shortage": short.cause} if short is not None and short.cause not in ("", cause) else {}
-    awaited = short is not None and _is_awaited(state, version, short, now)
+    awaited = short is not None and state.live_copies(version.id) < short.ack_replicas
     cause = out.note(
         Kind.COPY_ORDERED,
         version=version,
@@ -64,12 +60,6 @@ def start(state: MasterState, action: PlannedAction, now: float, out: Effects, c
             awaited,
         )
     )
-
-
-def _is_awaited(state: MasterState, version: Version, short: Short, now: float) -> bool:
-    """Whether an upload waits for copies of a version, or they have given way to others for long enough."""
-    overdue = version.size <= SMALL_BYTES and now - short.since >= OVERDUE_S
-    return overdue or state.live_copies(version.id) < short.ack_replicas
 
 
 def _end_copy(state: MasterState, copy_id: str) -> Copy:
