@@ -13,7 +13,8 @@ def free_ports(count: int) -> list[int]:
 
     A port that the kernel chose for a probe goes to the next caller that asks, perhaps before the server starts.
     """
-    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("ascii").split()[0])
+    limits = Path("/proc/sys/net/ipv4/ip_local_port_range")  # Linux begins with 32,768, others with 49,152
+    lowest = int(limits.read_text("ascii").split()[0]) if limits.exists() else 32_768
     candidates = random.SystemRandom().sample(range(10_000, lowest), lowest - 10_000)
     free = (port for port in candidates if _is_free(port))
     return list(itertools.islice(free, count))

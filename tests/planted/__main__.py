@@ -27,7 +27,8 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(f"there is no mutant {', '.join(unknown)}")
     mutants = [MUTANTS[name] for name in given.names or MUTANTS]
     if given.tests:
-        mutants = [InTests(name=one.name, wrong=one.wrong, changes=one.changes, tests=given.tests) for one in mutants]
+        tests = tuple(given.tests)
+        mutants = [InTests(name=one.name, wrong=one.wrong, changes=one.changes, tests=tests) for one in mutants]
     return _lines(mutants, given.seeds) if given.json else _table(mutants, given.seeds)
 
 
