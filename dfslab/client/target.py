@@ -55,16 +55,14 @@ class Target:
             reason = "it is a folder" if stat.S_ISDIR(mode) else "it is a device, a pipe or the like"
             raise TargetUnwritable(path=str(path), reason=reason)
         self._temporary = path.with_name(f".dfslab-{secrets.token_hex(8)}.part")
-        try:
-            self._fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        except OSError as error:
-            raise TargetUnwritable.because(path, error) from None
-        self._is_there = True
+        self._fd, self._is_there = -1, False
         self._reserved = 0
 
     def reserve(self, size: int) -> None:
-        """Make the file `size` bytes long, with room for them."""
+        """Make the file, `size` bytes long, with room for them; from here on, `discard` has something to remove."""
         try:
+            if self._fd < 0:
+                self._make()
             if self._reserved:
                 os.ftruncate(self._fd, 0)
             if size:
@@ -72,6 +70,14 @@ class Target:
             self._reserved = size
         except OSError as error:
             raise TargetUnwritable.because(self.path, error) from None
+
+    def _make(self) -> None:
+        self._is_there = True  # before it is: an interrupt may come as soon as it is made
+        try:
+            self._fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except OSError:
+            self._is_there = False
+            raise
 
     def write(self, view: memoryview, offset: int) -> None:
         """Write bytes at an offset; several threads may."""

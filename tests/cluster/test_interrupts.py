@@ -1,11 +1,15 @@
 """What comes in the middle of something else: an interrupt, a kill, a pause, a close."""
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from dfslab.client import target
 from dfslab.cluster import Cluster
 from dfslab.core.errors import ClusterClosed, PortTaken, WaitTimedOut, WrongState
 from dfslab.core.faults import Action
@@ -28,6 +32,27 @@ def interrupted_kill(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
         patch.setattr(node._data_server, "cut", interrupt)
         with pytest.raises(KeyboardInterrupt):
             cluster.kill(1)
+
+
+def test_a_download_that_is_interrupted_as_soon_as_its_file_is_made_leaves_none(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cluster.upload(b"x", name="a.bin")
+    made: list[str] = []
+    make = os.open
+
+    def make_and_interrupt(path: Path, *how: int) -> int:
+        os.close(make(path, *how))
+        made.extend(os.listdir(tmp_path))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(target, "os", SimpleNamespace(**{**vars(os), "open": make_and_interrupt}))
+        with pytest.raises(KeyboardInterrupt):
+            cluster.download("a.bin", tmp_path)
+
+    assert len(made) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_keeper_whose_kill_was_interrupted_can_be_restarted(
