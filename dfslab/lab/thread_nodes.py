@@ -15,7 +15,7 @@ from dfslab.runtime.keeper_node import KeeperNode, KeeperSettings
 from dfslab.runtime.master_node import MasterNode, MasterSettings
 from dfslab.runtime.network import Network
 from dfslab.runtime.pacemaker import Pacemaker
-from dfslab.runtime.processor import PROCESSOR
+from dfslab.runtime.processor import LOOK_S, PROCESSOR
 from dfslab.runtime.recorder import Recorder
 
 WHOLE_PROCESS = ("kill", "stop")
@@ -64,6 +64,24 @@ class ThreadMaster(_InThreads, MasterNode):
         self.cut()
 
 
+class _Lookout:
+    """Looks now and then whether others want the processor that the nodes share."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._next_s = clock.now()
+
+    def next_wake_s(self) -> float:
+        """Return when to look next."""
+        return self._next_s
+
+    def wake(self) -> bool:
+        """Look."""
+        PROCESSOR.look()
+        self._next_s = self._clock.now() + LOOK_S
+        return True
+
+
 class ThreadLauncher:
     """Makes nodes that are threads of this process, on the cluster's own network."""
 
@@ -75,7 +93,8 @@ class ThreadLauncher:
         PROCESSOR.enter()
 
     def expect(self, count: int) -> None:
-        """Do nothing: threads need no preparation."""
+        """Look from now on whether the processor that they share is wanted by others; threads need nothing else."""
+        self._pacemaker.add(_Lookout(self._clock))
 
     def master(self, settings: MasterSettings, armed: Sequence[Failpoint] = ()) -> ThreadMaster:
         """Start a master tracker."""

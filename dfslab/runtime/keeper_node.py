@@ -54,6 +54,10 @@ from dfslab.runtime.wire import address_from, error_from, error_to, ordered_vers
 RPC_WORKERS = 8
 FETCHES = 4
 STRAYS_NAMED = 10
+FIRST_REGISTRATION_S = 15.0
+"""How long whoever starts a keeper waits for the master's answer: on a crowded machine, or a slow disk, a second passes
+soon, and a cluster that could not be started has nobody who tries again.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +220,8 @@ class KeeperNode(DataKeeperServicer):
             The first registration failed; the keeper is not running.
         """
         with self._register_lock:
-            self._joined(self._master.call("Register", self._register_request(), self._rpc_timeout_s))
+            timeout_s = max(FIRST_REGISTRATION_S, self._rpc_timeout_s)
+            self._joined(self._master.call("Register", self._register_request(), timeout_s))
         self._pacemaker.add(self)
 
     def start_patiently(self) -> None:

@@ -8,24 +8,81 @@ the upload of a file of 64 KiB was 200 waits and 5.3 ms of processor time, and i
 disk were not taken beside that processor, it would be 55 and 2.6.
 
 What moves many bytes spends its time outside of the lock, and has every processor.
+
+Where other processes want that processor as well, its threads would wait there while another may be free: it is
+given up, and the system places every thread again.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
+import itertools
 import os
 import random
 import threading
-from collections.abc import Iterator, Set
+import time
+from collections.abc import Iterator, Sequence, Set
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
 
 from dfslab.core.blocks import SMALL_BYTES
+
+LOOK_S = 1.0
+"""How often one should look how much the others use."""
+STALE_S = 10.0
+"""What was seen longer ago says nothing about now."""
+CROWDED = 0.25
+"""The part of the processors' time that others use, in two looks one after the other, from which none is shared: about
+what sharing gains where nobody else is.
+"""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What was used of some processors up to a time: by all, and by this process, seconds."""
+
+    at_s: float
+    all_s: float
+    own_s: float
+
+
+def others_part(before: Usage, after: Usage, processors: int) -> float:
+    """Return which part of the time of so many processors other processes had between two looks."""
+    used_s = (after.all_s - before.all_s) - (after.own_s - before.own_s)
+    return max(0.0, used_s / (processors * (after.at_s - before.at_s)))
+
+
+def is_crowded(looks: Sequence[Usage], processors: int) -> bool:
+    """Return whether others had much of the processors in each of the last two intervals: one may be an accident."""
+    last = list(looks)[-3:]
+    return len(last) == 3 and all(
+        others_part(before, after, processors) >= CROWDED for before, after in itertools.pairwise(last)
+    )
+
+
+def usage(cpus: Set[int]) -> Usage | None:
+    """Return what was used of these processors since the machine came up; None where the system does not say."""
+    try:
+        lines = Path("/proc/stat").read_text().splitlines()
+    except OSError:
+        return None
+    names = {f"cpu{cpu}" for cpu in cpus}
+    ticks = 0
+    for line in lines:
+        name, *fields = line.split()
+        if name in names:
+            user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, fields)
+            ticks += user + nice + system + irq + softirq
+    return Usage(time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), time.process_time())
 
 
 class Processor:
     """Which processor the small work of this process shares; none while no node is a thread of it.
 
-    Where the system can't do it, or forbids it, every thread stays where the system puts it.
+    Where the system can't do it, or forbids it, or others want the processor, every thread stays where the system
+    puts it.
     """
 
     def __init__(self) -> None:
@@ -34,6 +91,7 @@ class Processor:
         self._all: Set[int] = frozenset()
         self._shared: Set[int] | None = None
         self._own = threading.local()
+        self._looks: collections.deque[Usage] = collections.deque(maxlen=3)
 
     def enter(self) -> None:
         """Begin to share one, if there is a choice: a cluster in threads of this process is being started."""
@@ -41,15 +99,39 @@ class Processor:
             self._clusters += 1
             if self._clusters == 1 and hasattr(os, "sched_setaffinity"):
                 self._all = os.sched_getaffinity(0)
+                if self._looks and time.monotonic() - self._looks[-1].at_s > STALE_S:
+                    self._looks.clear()
                 one = random.SystemRandom().choice(sorted(self._all))  # not the same for a whole class's processes
-                self._shared = {one} if len(self._all) > 1 else None
+                self._shared = None if len(self._all) == 1 or is_crowded(self._looks, len(self._all)) else {one}
 
     def leave(self) -> None:
         """Share none any more when the last such cluster is closed."""
         with self._lock:
             self._clusters -= 1
             if self._clusters == 0:
-                self._shared = None
+                self._give_up()
+
+    def look(self) -> None:
+        """Give the shared processor up if the machine is crowded; it is the next first cluster's to share one again."""
+        with self._lock:
+            if not self._clusters or (self._looks and time.monotonic() - self._looks[-1].at_s < LOOK_S / 2):
+                return
+            seen = usage(self._all)
+            if seen is not None:
+                self._looks.append(seen)
+                if is_crowded(self._looks, len(self._all)):
+                    self._give_up()
+
+    def _give_up(self) -> None:
+        """Let every thread that is on the shared processor go: also those that a library has started from there."""
+        shared, self._shared = self._shared, None
+        if shared is None:
+            return
+        with contextlib.suppress(FileNotFoundError):  # no /proc here
+            for thread in os.listdir("/proc/self/task"):
+                with contextlib.suppress(OSError):  # it has ended; or it is forbidden, and the system knows better
+                    if os.sched_getaffinity(int(thread)) == shared:
+                        os.sched_setaffinity(int(thread), self._all)
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -84,16 +166,20 @@ class Processor:
 
     @contextlib.contextmanager
     def _on(self, cpus: Set[int]) -> Iterator[None]:
+        shared = self._shared
         before = os.sched_getaffinity(0)
-        self._move(cpus)
+        self._move(cpus, shared)
         try:
             yield
         finally:
-            self._move(before)
+            self._move(before, shared)
 
-    def _move(self, cpus: Set[int]) -> None:
+    def _move(self, cpus: Set[int], shared: Set[int] | None) -> None:
+        """Have the calling thread on these; on the shared one only while it is what it was: it may be given up now."""
         try:
             os.sched_setaffinity(0, cpus)
+            if cpus == shared and self._shared is not shared:
+                os.sched_setaffinity(0, getattr(self._own, "cpus", None) or self._all)
         except OSError:  # it is forbidden, or these processors were taken away: the system knows better
             self._shared = None
 

@@ -273,6 +273,16 @@ def test_a_master_that_is_cut_off_from_the_client_gives_no_answer_within_the_tim
     assert cluster.stat("clip").size == MB
 
 
+def test_a_keeper_is_started_though_the_master_takes_longer_to_answer_than_it_does_to_be_dead(start: Starter) -> None:
+    cluster = start(3, heartbeat_interval_s=0.5, heartbeat_timeout_s=1.0)
+    cluster.set_link("master", delay_ms=700)
+
+    name = cluster.add_keeper()
+
+    cluster.set_link("master", delay_ms=0)
+    cluster.wait_for_alive(name)
+
+
 def test_lost_heartbeats_kill_in_the_table_a_keeper_that_is_well(start: Starter) -> None:
     cluster = start(4, heartbeat_timeout_s=1.5)
     data = stored(cluster, MB)

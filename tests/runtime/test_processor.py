@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import subprocess
+import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +16,10 @@ import pytest
 import dfslab
 from dfslab.core.blocks import SMALL_BYTES
 from dfslab.lab.thread_nodes import ThreadLauncher
+from dfslab.runtime import processor as sharing
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.network import Network
-from dfslab.runtime.processor import PROCESSOR, Processor
+from dfslab.runtime.processor import PROCESSOR, Processor, Usage, is_crowded, others_part
 from dfslab.runtime.recorder import Recorder
 
 pytestmark = pytest.mark.skipif(
@@ -33,6 +38,33 @@ def mine() -> Iterator[set[int]]:
     before = here()
     yield before
     assert here() == before
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No machine is crowded, however many tests run on it."""
+    monkeypatch.setattr(sharing, "CROWDED", float("inf"))
+
+
+@contextlib.contextmanager
+def crowd() -> Iterator[None]:
+    """Have other processes use every processor, as far as nobody else wants it."""
+    command = ["nice", "-n", "19", sys.executable, "-c", "while True: pass"]
+    others = [subprocess.Popen(command) for _ in here()]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def until(condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + deadline_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -123,6 +155,7 @@ def test_with_one_processor_there_is_nothing_to_share(mine: set[int], monkeypatc
         assert here() == mine
 
 
+@pytest.mark.usefixtures("quiet")
 def test_nodes_in_threads_and_small_transfers_share_a_processor_and_large_ones_do_not(
     mine: set[int], tmp_path: Path
 ) -> None:
@@ -148,6 +181,7 @@ def test_nodes_in_threads_and_small_transfers_share_a_processor_and_large_ones_d
         assert here() == mine, "nothing is shared when the cluster is closed"
 
 
+@pytest.mark.usefixtures("quiet")
 def test_a_cluster_whose_close_is_repeated_leaves_the_processor_to_the_others(mine: set[int], tmp_path: Path) -> None:
     """A close that was interrupted is brought to its end by another."""
     with dfslab.cluster.start(1, replicas=1, name="other", root=tmp_path / "other"):
@@ -158,3 +192,92 @@ def test_a_cluster_whose_close_is_repeated_leaves_the_processor_to_the_others(mi
         recorder.close()
         with PROCESSOR.together():
             assert len(here()) == 1
+
+
+def test_what_others_use_is_what_all_use_and_this_process_does_not() -> None:
+    before, after = Usage(at_s=10.0, all_s=100.0, own_s=7.0), Usage(at_s=12.0, all_s=103.0, own_s=8.0)
+    assert others_part(before, after, processors=2) == 0.5
+    assert others_part(before, Usage(12.0, 100.99, 8.0), processors=2) == 0.0, "clocks of different grain"
+
+
+@pytest.mark.parametrize(
+    ("parts", "crowded"),
+    [
+        ((), False),
+        ((1.0,), False),
+        ((0.3, 0.3), True),
+        ((0.3, 0.2), False),
+        ((0.2, 0.3), False),
+    ],
+)
+def test_a_machine_is_crowded_when_it_was_in_two_looks_one_after_the_other(
+    parts: tuple[float, ...], crowded: bool
+) -> None:
+    looks = [Usage(0.0, 50.0, 5.0)]
+    for part in parts:
+        last = looks[-1]
+        looks.append(Usage(last.at_s + 1.0, last.all_s + 4 * part + 0.5, last.own_s + 0.5))
+
+    assert is_crowded(looks, processors=4) is crowded
+
+
+def test_a_processor_that_others_want_is_given_up_and_not_shared_while_they_do(
+    mine: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "LOOK_S", 0.2)
+    processor = Processor()
+    processor.enter()
+    started, end = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        started.set()
+        end.wait()
+
+    inheriting = threading.Thread(target=wait)
+    try:
+        with crowd():
+            with processor.together():
+                inheriting.start()
+                started.wait()
+                assert len(here()) == 1
+
+                def is_given_up() -> bool:
+                    processor.look()
+                    return os.sched_getaffinity(inheriting.native_id or 0) == mine
+
+                with processor.apart(SMALL_BYTES + 1):
+                    until(is_given_up)
+                assert here() == mine, "a thread that was away does not go back"
+            processor.leave()
+            processor.enter()
+            with processor.together():
+                assert here() == mine, "the next cluster knows"
+    finally:
+        end.set()
+        inheriting.join()
+        processor.leave()
+
+
+def test_threads_that_stay_after_the_last_cluster_are_let_go(mine: set[int]) -> None:
+    processor = Processor()
+    processor.enter()
+    end = threading.Event()
+    with processor.together():
+        library = threading.Thread(target=end.wait)
+        library.start()
+    try:
+        assert len(os.sched_getaffinity(library.native_id or 0)) == 1
+        processor.leave()
+        assert os.sched_getaffinity(library.native_id or 0) == mine
+    finally:
+        end.set()
+        library.join()
+
+
+def test_a_cluster_on_a_crowded_machine_gives_its_processor_up(mine: set[int], tmp_path: Path) -> None:
+    with dfslab.cluster.start(3, name="crowded", root=tmp_path / "root") as cluster, crowd():
+        nodes = [thread for thread in threading.enumerate() if thread.name.startswith("pacemaker-")]
+
+        until(lambda: {frozenset(os.sched_getaffinity(node.native_id or 0)) for node in nodes} == {frozenset(mine)})
+
+        cluster.upload(bytes(SMALL_BYTES), name="small", ack_replicas=3)
