@@ -62,8 +62,9 @@ class Links:
     def to(self, port: int) -> socket.socket:
         """Return the connection to a port of loopback."""
         if port not in self._open:
-            self._open[port] = socket.create_connection((HOST, port))
+            self._open[port] = socket.socket()
             _tune(self._open[port])
+            self._open[port].connect((HOST, port))
         return self._open[port]
 
     def close(self) -> None:
@@ -359,7 +360,10 @@ def in_parallel(works: Sequence[Callable[[], object]]) -> None:
 
 
 def _tune(link: socket.socket) -> None:
-    """Send at once, and as fast as it goes: loopback has no path to be careful with, where BBR would pace and probe."""
+    """Send at once, and as fast as it goes: loopback has no path to be careful with, where BBR would pace and probe.
+
+    It is for what is not connected yet: what has begun under BBR is paced for ever.
+    """
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     link.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")  # every kernel has it, and lets everybody
 

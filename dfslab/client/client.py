@@ -280,8 +280,8 @@ class Client:
             on_fetched=lambda fetched: self._note_fetched(version, fetched, cause),
             on_bad=lambda keeper, reason: self._report_if_heard(version, keeper, reason, cause),
         )
-        with PROCESSOR.apart(version.size):
-            return downloading.run(tell)
+        PROCESSOR.settle(version.size)
+        return downloading.run(tell)
 
     def _note_fetched(self, version: Version, fetched: Fetched, cause: str) -> None:
         kind = Kind.CHUNK_FETCHED if fetched.outcome in ("ok", "duplicate") else Kind.CHUNK_FAILED

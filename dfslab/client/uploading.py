@@ -118,8 +118,8 @@ class Uploading:
             pulse.beat(done)
 
         try:
-            with PROCESSOR.apart(self._source.size):
-                self._data.put(action.keeper, action.address, order, self._source.read_into, action.ticket, sent)
+            PROCESSOR.settle(self._source.size)
+            self._data.put(action.keeper, action.address, order, self._source.read_into, action.ticket, sent)
         except SourceUnreadable:
             raise
         except DfsError as error:

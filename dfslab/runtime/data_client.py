@@ -30,7 +30,7 @@ from dfslab.runtime.checksum import block_crcs, first_bad_block
 from dfslab.runtime.gate import NodeDown
 from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
-from dfslab.runtime.sockets import is_local, shut, stay_on_this_machine, widen
+from dfslab.runtime.sockets import is_local, shut
 from dfslab.runtime.tls import client_context
 from dfslab.runtime.turns import Turn, Turns
 from dfslab.runtime.wire import error_from, operation_bytes
@@ -51,16 +51,14 @@ class Connection:
         self._wire: PacedSocket | None = None
         self._aborted = False
         self._expected_proof = b""
-        self.is_wide = False
+        self.is_plain = True
 
     def open(self) -> None:
         """Connect; raise an OSError when nobody answers, TlsFailed when it is not who it should be."""
         self._nic.connect(self.keeper, CONNECT_TIMEOUT_S, self._is_aborted)
-        sock = socket.create_connection((self.address.host, self.address.port), timeout=CONNECT_TIMEOUT_S)
+        self.is_plain = self._nic.is_plain
+        sock = sockets.connect(self.address.host, self.address.port, CONNECT_TIMEOUT_S)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if is_local(self.address.host):
-            stay_on_this_machine(sock)
-            self.is_wide = self._nic.is_plain and widen(sock, serves=False)
         if self._tls is not None:
             sock = self._secured(sock, self._tls)
         sockets.wait_at_most(sock, self._stall_timeout_s)
@@ -172,11 +170,11 @@ class DataClient:
         self._closed = False
 
     def _take(self, address: Address) -> Connection | None:
-        """Return one that rests, but no wide one once the network is emulated: it lets senders run ahead."""
+        """Return one that rests; once the network is emulated, none whose wide window lets a sender run ahead."""
         with self._lock:
             idle = self._idle.get(address)
             connection = idle.pop() if idle else None
-        if connection is not None and connection.is_wide and not self._nic.is_plain:
+        if connection is not None and connection.is_plain and not self._nic.is_plain:
             self._discard(connection)
             return self._take(address)
         return connection

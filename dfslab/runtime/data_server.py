@@ -29,7 +29,7 @@ from dfslab.runtime.network import Nic
 from dfslab.runtime.paced import PacedSocket
 from dfslab.runtime.processor import PROCESSOR
 from dfslab.runtime.rpc import listen
-from dfslab.runtime.sockets import allow_many_descriptors, is_local, shut, stay_on_this_machine, wait_at_most, widen
+from dfslab.runtime.sockets import allow_many_descriptors, is_local, shut, stay_on_this_machine, wait_at_most
 from dfslab.runtime.tls import NodeTls, server_context
 from dfslab.runtime.wire import error_to, operation_bytes
 
@@ -138,6 +138,8 @@ class DataServer:
         self._proofs, self._gate, self._nic, self._serve = ProofKey(token.encode()), gate, nic, serve
         self._stall_timeout_s, self._note_error = stall_timeout_s, note_error
         self._listener = listen(address)
+        if is_local(address.host):
+            stay_on_this_machine(self._listener)  # and with it all that it takes in
         self._listener.setblocking(False)
         self.address = Address(address.host, self._listener.getsockname()[1])
         self._wake_in, self._wake_out = socket.socketpair()
@@ -207,8 +209,6 @@ class DataServer:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if is_local(peer[0]):
                 stay_on_this_machine(sock)
-                if self._nic.is_plain:
-                    widen(sock, serves=True)
             if self._tls is not None:
                 return self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         except OSError:

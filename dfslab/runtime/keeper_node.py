@@ -580,8 +580,8 @@ class KeeperNode(DataKeeperServicer):
 
     def _outcome_of(self, order: events.CopyOrdered) -> events.ReplicaWritten | events.FetchFailed:
         try:
-            with PROCESSOR.apart(order.version.size):
-                return self._fetching.fetch(order)
+            PROCESSOR.settle(order.version.size)
+            return self._fetching.fetch(order)
         except NodeDown:
             raise
         except Exception as error:  # noqa: BLE001 - unforeseen: it is traced, and the version does not arrive for ever

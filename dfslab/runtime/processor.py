@@ -37,6 +37,8 @@ CROWDED = 0.25
 """The part of the processors' time that others use, in two looks one after the other, from which none is shared: about
 what sharing gains where nobody else is.
 """
+BUSY = 0.1
+"""The part of one processor that this process must have used itself: else nobody has waited for it."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +50,18 @@ class Usage:
     own_s: float
 
 
-def others_part(before: Usage, after: Usage, processors: int) -> float:
-    """Return which part of the time of so many processors other processes had between two looks."""
-    used_s = (after.all_s - before.all_s) - (after.own_s - before.own_s)
-    return max(0.0, used_s / (processors * (after.at_s - before.at_s)))
+def is_crowded_between(before: Usage, after: Usage, processors: int) -> bool:
+    """Return whether, between two looks, this process worked and others had much of so many processors' time."""
+    seconds = after.at_s - before.at_s
+    own_s = after.own_s - before.own_s
+    others_s = after.all_s - before.all_s - own_s
+    return own_s >= BUSY * seconds and others_s >= CROWDED * seconds * processors
 
 
 def is_crowded(looks: Sequence[Usage], processors: int) -> bool:
-    """Return whether others had much of the processors in each of the last two intervals: one may be an accident."""
+    """Return whether it was crowded in each of the last two intervals: one may be an accident."""
     last = list(looks)[-3:]
-    return len(last) == 3 and all(
-        others_part(before, after, processors) >= CROWDED for before, after in itertools.pairwise(last)
-    )
+    return len(last) == 3 and all(is_crowded_between(*two, processors) for two in itertools.pairwise(last))
 
 
 def usage(cpus: Set[int]) -> Usage | None:
@@ -145,13 +147,19 @@ class Processor:
             with self._on(shared):
                 yield
         finally:
-            self._own.cpus = None
+            self._own.cpus, self._own.is_free = None, False
 
-    def apart(self, size: int) -> AbstractContextManager[None]:
-        """Have the calling thread wherever it likes while it moves so many bytes, if they are many."""
-        if self._shared is None or size <= SMALL_BYTES:
-            return contextlib.nullcontext()
-        return self._on(getattr(self._own, "cpus", None) or self._all)
+    def settle(self, size: int) -> None:
+        """Have the calling thread where it is to move so many bytes, until it settles again, or leaves `together`.
+
+        If they are many, that is wherever it may go. It is not brought back behind them: the next bytes are likely as
+        many, and to be moved to another processor takes a while, with the interpreter lock in hand.
+        """
+        shared = self._shared
+        is_free = size > SMALL_BYTES
+        if shared is not None and is_free != getattr(self._own, "is_free", False):
+            self._own.is_free = is_free
+            self._move(self._everywhere() if is_free else shared, shared)
 
     def beside(self) -> AbstractContextManager[None]:
         """Have a thread that is on the shared processor on another one while it works on a disk.
@@ -179,9 +187,13 @@ class Processor:
         try:
             os.sched_setaffinity(0, cpus)
             if cpus == shared and self._shared is not shared:
-                os.sched_setaffinity(0, getattr(self._own, "cpus", None) or self._all)
+                os.sched_setaffinity(0, self._everywhere())
         except OSError:  # it is forbidden, or these processors were taken away: the system knows better
             self._shared = None
+
+    def _everywhere(self) -> Set[int]:
+        """Return where the calling thread may go if nothing is shared."""
+        return getattr(self._own, "cpus", None) or self._all
 
 
 PROCESSOR = Processor()

@@ -62,8 +62,8 @@ class Serving:
                 raise BadReplica(keeper=self._name, version=get.version, reason=reason)
             wire.fit_buffers()
             reply(get.length)
-            with PROCESSOR.apart(get.length):
-                self._send(replica, get, wire)
+            PROCESSOR.settle(get.length)
+            self._send(replica, get, wire)
         finally:
             replica.close()
 
@@ -95,8 +95,8 @@ class Serving:
             raise ProtocolError(reason=f"blocks of {put.block_size} bytes, 1 to {MAX_BLOCK_BYTES} are allowed")
         self._handle(events.PutRequested(put.version, put.size, put.block_size, self._storage.free_bytes(), ticket))
         try:
-            with PROCESSOR.apart(put.size):
-                written = self._receive(put, wire, reply)
+            PROCESSOR.settle(put.size)
+            written = self._receive(put, wire, reply)
         except BaseException:
             self._handle(events.WriteAborted(put.version))
             raise

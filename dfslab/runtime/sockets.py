@@ -8,15 +8,10 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 
 WANTED_DESCRIPTORS = 65536
 """As many as any cluster needs; without this, some systems allow a process 256 or 1,024."""
-RECEIVED_BYTES = 4 * 1024 * 1024
-SENT_BYTES = 1024 * 1024
-"""What the kernel may hold of a transfer, on a connection on this machine, at either end; Linux makes twice that of it.
-With half of it to send, a sender sleeps half as often again; with twice as much, segments overtake each other again.
-"""
 
 
 def shut(sock: socket.socket) -> None:
@@ -51,7 +46,10 @@ def receive(sock: socket.socket, view: memoryview) -> None:
     """Fill `view`; raise ConnectionError when the connection ends before, TimeoutError when nothing comes."""
     flags = 0 if isinstance(sock, ssl.SSLSocket) else socket.MSG_WAITALL
     while view:
-        count = _patiently(partial(sock.recv_into, view, 0, flags))
+        try:
+            count = sock.recv_into(view, 0, flags)
+        except BlockingIOError:
+            count = _once_more(partial(sock.recv_into, view, 0, flags))
         if count == 0:
             raise ConnectionError("the connection ended in the middle of a transfer")
         view = view[count:]
@@ -61,7 +59,11 @@ def send(sock: socket.socket, data: bytes | memoryview) -> None:
     """Send all of `data`; raise TimeoutError when the other end takes nothing of it for too long."""
     left = memoryview(data)
     while left:
-        left = left[_patiently(partial(sock.send, left)) :]
+        try:
+            count = sock.send(left)
+        except BlockingIOError:
+            count = _once_more(partial(sock.send, left))
+        left = left[count:]
 
 
 def send_file(sock: socket.socket, fd: int, offset: int, count: int) -> None:
@@ -71,60 +73,51 @@ def send_file(sock: socket.socket, fd: int, offset: int, count: int) -> None:
     """
     end = offset + count
     while offset < end:
-        sent = _patiently(partial(os.sendfile, sock.fileno(), fd, offset, end - offset))
+        try:
+            sent = os.sendfile(sock.fileno(), fd, offset, end - offset)
+        except BlockingIOError:
+            sent = _once_more(partial(os.sendfile, sock.fileno(), fd, offset, end - offset))
         if sent == 0:
             raise ConnectionError("the replica became shorter while it was sent")
         offset += sent
 
 
-def _patiently(call: Callable[[], int]) -> int:
-    """Call again when the kernel has waited in vain; raise TimeoutError when it has so twice."""
-    try:
-        return call()
-    except BlockingIOError:
-        pass
+def _once_more(call: Callable[[], int]) -> int:
+    """Call again, the kernel having waited in vain once; raise TimeoutError when it does again."""
     try:
         return call()
     except BlockingIOError:
         raise TimeoutError("the other end is silent") from None
 
 
+def connect(host: str, port: int, timeout_s: float) -> socket.socket:
+    """Return a connection, as `socket.create_connection` does; one that stays on this machine begins unpaced."""
+    if not is_local(host):
+        return socket.create_connection((host, port), timeout_s)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        stay_on_this_machine(sock)
+        sock.settimeout(timeout_s)
+        sock.connect((host, port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
 def stay_on_this_machine(sock: socket.socket) -> None:
     """Let TCP send as fast as the other end takes it, on a connection that does not leave this machine.
 
-    Where the system's congestion control is one that paces (BBR), it looks for the rate of a path that has none, and
-    costs half of it. Reno is always there on Linux; a system that has no such choice keeps what it has.
+    Where the system's congestion control is one that paces (BBR), it looks for the rate of a path that has none. Reno
+    is always there on Linux; a system that has no such choice keeps what it has. The choice is to be made before
+    there is a connection, on the one end before it connects and on the other by the socket that listens: Linux goes
+    on to pace one that has begun under BBR, with a timer that costs a quarter of a download and has segments overtake
+    each other (`sk_pacing_status` is set by `bbr_init`, and by nobody taken back).
     """
     choice = getattr(socket, "TCP_CONGESTION", None)
     if choice is not None:
         with contextlib.suppress(OSError):  # it is not allowed here: the bytes pass all the same
             sock.setsockopt(socket.IPPROTO_TCP, choice, b"reno")
-
-
-def widen(sock: socket.socket, *, serves: bool) -> bool:
-    """Give who asks on this machine a wide window, and who `serves` less to send; return False where that can't be.
-
-    Loopback has a queue for each processor. What the sending thread hands over goes out in its order; but where TCP
-    waits for the window, the next acknowledgement sends, on whichever processor it came, and overtakes. TCP takes
-    that for a loss, sends again, and halves its rate: ten times in a download of 256 MiB from one holder. So the
-    receiver's window is made wider from the start than all that the sender may have under way. An upload, which Python
-    sends a buffer at a time, gains nothing by that: its direction is left to the system.
-    """
-    if may_widen():
-        option, size = (socket.SO_SNDBUF, SENT_BYTES) if serves else (socket.SO_RCVBUF, RECEIVED_BYTES)
-        sock.setsockopt(socket.SOL_SOCKET, option, size)
-    return may_widen()
-
-
-@cache
-def may_widen() -> bool:
-    """Return whether the system allows such buffers: one that was given less would not be tuned by it any more."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock, contextlib.suppress(OSError):
-        wanted = {socket.SO_RCVBUF: RECEIVED_BYTES, socket.SO_SNDBUF: SENT_BYTES}
-        for option, size in wanted.items():
-            sock.setsockopt(socket.SOL_SOCKET, option, size)
-        return all(sock.getsockopt(socket.SOL_SOCKET, option) >= size for option, size in wanted.items())
-    return False
 
 
 def is_local(host: str) -> bool:

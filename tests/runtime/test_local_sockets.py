@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from dfslab.runtime import sockets
-from dfslab.runtime.sockets import is_local, stay_on_this_machine, widen
+import dfslab
+from dfslab.runtime.sockets import connect, is_local, stay_on_this_machine
+
+has_choice = pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="this system has no such choice")
+
+
+def congestion_control(sock: socket.socket) -> bytes:
+    """Return the name of a socket's congestion control."""
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0")
 
 
 @pytest.fixture
@@ -17,11 +25,44 @@ def connection() -> Iterator[socket.socket]:
         yield sock
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="this system has no such choice")
+@has_choice
 def test_a_connection_on_this_machine_is_sent_as_fast_as_it_is_taken(connection: socket.socket) -> None:
     stay_on_this_machine(connection)
 
-    assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0") == b"reno"
+    assert congestion_control(connection) == b"reno"
+
+
+@has_choice
+def test_the_choice_is_made_before_there_is_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Linux paces for life what has begun under BBR."""
+    begun_with = []
+    begin = socket.socket.connect
+
+    def connecting(sock: socket.socket, address: object) -> None:
+        begun_with.append(congestion_control(sock))
+        begin(sock, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", connecting)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        connect("127.0.0.1", listener.getsockname()[1], 5.0).close()
+
+    assert begun_with == [b"reno"]
+
+
+@has_choice
+def test_what_a_keeper_takes_in_has_begun_as_its_listening_socket_is(tmp_path: Path) -> None:
+    with dfslab.cluster.start(1, replicas=1, name="unpaced", root=tmp_path / "root") as cluster:
+        listener = cluster._nodes._slots["keeper-1"].node._data_server._listener  # type: ignore[attr-defined]
+
+        assert congestion_control(listener) == b"reno"
+
+
+def test_a_connection_that_is_refused_leaves_no_socket_open() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+    with pytest.raises(ConnectionRefusedError):
+        connect("127.0.0.1", port, 5.0)  # pytest takes a socket that was never closed for an error
 
 
 def test_where_there_is_no_such_choice_nothing_happens(
@@ -32,38 +73,6 @@ def test_where_there_is_no_such_choice_nothing_happens(
     stay_on_this_machine(connection)
 
     connection.sendall(b"x")
-
-
-def buffers(connection: socket.socket) -> tuple[int, int]:
-    """Return what the kernel may hold of what is received and of what is sent, bytes."""
-    options = socket.SO_RCVBUF, socket.SO_SNDBUF
-    received, sent = (connection.getsockopt(socket.SOL_SOCKET, option) for option in options)
-    return received, sent
-
-
-@pytest.mark.skipif(not sockets.may_widen(), reason="this system allows no such buffers")
-def test_a_window_is_wider_than_all_that_the_other_end_may_have_under_way(connection: socket.socket) -> None:
-    with socket.socket() as other:
-        assert widen(connection, serves=False)
-        assert widen(other, serves=True)
-
-        (received, _), (_, sent) = buffers(connection), buffers(other)
-    assert received >= 4 * 1024 * 1024
-    assert received >= 2 * sent >= 2 * 1024 * 1024
-
-
-def test_where_the_system_allows_less_its_own_tuning_is_left_alone(
-    connection: socket.socket, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> None:
-    monkeypatch.setattr(sockets, "RECEIVED_BYTES", 1 << 30)
-    sockets.may_widen.cache_clear()
-    request.addfinalizer(sockets.may_widen.cache_clear)
-    before = buffers(connection)
-
-    assert not widen(connection, serves=False)
-    assert not widen(connection, serves=True)
-
-    assert buffers(connection) == before
 
 
 @pytest.mark.parametrize(("host", "local"), [("127.0.0.1", True), ("localhost", True), ("10.1.2.3", False)])

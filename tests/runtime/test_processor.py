@@ -19,7 +19,7 @@ from dfslab.lab.thread_nodes import ThreadLauncher
 from dfslab.runtime import processor as sharing
 from dfslab.runtime.clock import Clock
 from dfslab.runtime.network import Network
-from dfslab.runtime.processor import PROCESSOR, Processor, Usage, is_crowded, others_part
+from dfslab.runtime.processor import PROCESSOR, Processor, Usage, is_crowded, is_crowded_between
 from dfslab.runtime.recorder import Recorder
 
 pytestmark = pytest.mark.skipif(
@@ -59,6 +59,12 @@ def crowd() -> Iterator[None]:
             other.wait()
 
 
+def work() -> None:
+    """Use a processor for a while."""
+    for _ in range(200_000):
+        pass
+
+
 def until(condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + deadline_s
@@ -77,8 +83,10 @@ def processor(mine: set[int]) -> Iterator[Processor]:
 
 def test_without_a_cluster_in_threads_every_thread_stays_where_it_is(mine: set[int]) -> None:
     processor = Processor()
-    with processor.together(), processor.apart(SMALL_BYTES + 1), processor.beside():
-        assert here() == mine
+    with processor.together():
+        processor.settle(SMALL_BYTES + 1)
+        with processor.beside():
+            assert here() == mine
 
 
 def test_small_work_is_on_one_processor_also_inside_of_other_small_work(processor: Processor, mine: set[int]) -> None:
@@ -92,8 +100,12 @@ def test_small_work_is_on_one_processor_also_inside_of_other_small_work(processo
 
 
 def test_a_thread_is_back_where_it_was_after_an_error(processor: Processor, mine: set[int]) -> None:
-    with pytest.raises(KeyboardInterrupt), processor.together(), processor.apart(SMALL_BYTES + 1):
+    def interrupted() -> None:
+        processor.settle(SMALL_BYTES + 1)
         raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), processor.together():
+        interrupted()
     assert here() == mine
     with processor.together():
         assert len(here()) == 1
@@ -102,10 +114,14 @@ def test_a_thread_is_back_where_it_was_after_an_error(processor: Processor, mine
 def test_what_moves_many_bytes_goes_where_its_thread_may_go(processor: Processor, mine: set[int]) -> None:
     with processor.together():
         shared = here()
-        with processor.apart(SMALL_BYTES):
-            assert here() == shared
-        with processor.apart(SMALL_BYTES + 1):
-            assert here() == mine
+        processor.settle(SMALL_BYTES)
+        assert here() == shared
+        processor.settle(SMALL_BYTES + 1)
+        assert here() == mine
+        processor.settle(SMALL_BYTES)
+        assert here() == shared
+        processor.settle(SMALL_BYTES + 1)
+    with processor.together():
         assert here() == shared
 
 
@@ -113,7 +129,8 @@ def test_a_thread_that_its_owner_keeps_off_a_processor_is_kept_off_it(processor:
     some = {min(mine)}
     os.sched_setaffinity(0, some)
     try:
-        with processor.together(), processor.apart(SMALL_BYTES + 1):
+        with processor.together():
+            processor.settle(SMALL_BYTES + 1)
             assert here() == some
         assert here() == some
     finally:
@@ -166,13 +183,13 @@ def test_nodes_in_threads_and_small_transfers_share_a_processor_and_large_ones_d
 
     with dfslab.cluster.start(3, name="one-processor", root=tmp_path / "root") as cluster:
         cluster.upload(bytes(SMALL_BYTES), name="small", ack_replicas=3, progress=note("small"))
-        cluster.upload(bytes(4 * SMALL_BYTES), name="large", ack_replicas=3, progress=note("large"))
-        cluster.download("large", tmp_path / "large", progress=note("download"))
         nodes = [
             thread for thread in threading.enumerate() if thread.name.startswith("master-") or "-data" in thread.name
         ]
         places = {frozenset(os.sched_getaffinity(thread.native_id or 0)) for thread in nodes}
         assert places == {frozenset(seen["small"])}
+        cluster.upload(bytes(4 * SMALL_BYTES), name="large", ack_replicas=3, progress=note("large"))
+        cluster.download("large", tmp_path / "large", progress=note("download"))
         assert here() == mine
 
     assert len(seen["small"]) == 1
@@ -194,10 +211,21 @@ def test_a_cluster_whose_close_is_repeated_leaves_the_processor_to_the_others(mi
             assert len(here()) == 1
 
 
-def test_what_others_use_is_what_all_use_and_this_process_does_not() -> None:
-    before, after = Usage(at_s=10.0, all_s=100.0, own_s=7.0), Usage(at_s=12.0, all_s=103.0, own_s=8.0)
-    assert others_part(before, after, processors=2) == 0.5
-    assert others_part(before, Usage(12.0, 100.99, 8.0), processors=2) == 0.0, "clocks of different grain"
+@pytest.mark.parametrize(
+    ("all_s", "own_s", "crowded"),
+    [
+        (2.0, 1.0, True),  # a quarter of what two processors have in two seconds
+        (1.9, 1.0, False),
+        (2.0, 0.1, False),  # it slept: others are in nobody's way
+        (0.9, 1.0, False),  # clocks of different grain
+    ],
+)
+def test_an_interval_is_crowded_in_which_others_had_much_and_this_process_worked(
+    all_s: float, own_s: float, crowded: bool
+) -> None:
+    before, after = Usage(10.0, 100.0, 7.0), Usage(12.0, 100.0 + all_s, 7.0 + own_s)
+
+    assert is_crowded_between(before, after, processors=2) is crowded
 
 
 @pytest.mark.parametrize(
@@ -243,10 +271,11 @@ def test_a_processor_that_others_want_is_given_up_and_not_shared_while_they_do(
 
                 def is_given_up() -> bool:
                     processor.look()
-                    return os.sched_getaffinity(inheriting.native_id or 0) == mine
+                    with processor.beside():
+                        work()
+                        return os.sched_getaffinity(inheriting.native_id or 0) == mine
 
-                with processor.apart(SMALL_BYTES + 1):
-                    until(is_given_up)
+                until(is_given_up)
                 assert here() == mine, "a thread that was away does not go back"
             processor.leave()
             processor.enter()
@@ -274,10 +303,12 @@ def test_threads_that_stay_after_the_last_cluster_are_let_go(mine: set[int]) -> 
         library.join()
 
 
-def test_a_cluster_on_a_crowded_machine_gives_its_processor_up(mine: set[int], tmp_path: Path) -> None:
+def test_a_busy_cluster_on_a_crowded_machine_gives_its_processor_up(mine: set[int], tmp_path: Path) -> None:
     with dfslab.cluster.start(3, name="crowded", root=tmp_path / "root") as cluster, crowd():
         nodes = [thread for thread in threading.enumerate() if thread.name.startswith("pacemaker-")]
 
-        until(lambda: {frozenset(os.sched_getaffinity(node.native_id or 0)) for node in nodes} == {frozenset(mine)})
+        def is_given_up() -> bool:
+            cluster.upload(bytes(SMALL_BYTES), name="small", ack_replicas=3)
+            return {frozenset(os.sched_getaffinity(node.native_id or 0)) for node in nodes} == {frozenset(mine)}
 
-        cluster.upload(bytes(SMALL_BYTES), name="small", ack_replicas=3)
+        until(is_given_up)
