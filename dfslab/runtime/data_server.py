@@ -52,14 +52,33 @@ Reply = Callable[[int], None]
 
 
 class _Caller:
-    """A connection and what has come of its next header."""
+    """A connection and what has come of its next header.
+
+    A plain socket waits in the kernel, for a transfer; to look what is there, it is asked not to for a call. Python's
+    own has to be told before each, and its kernel limits again behind it.
+    """
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self.sock, self.deadline = sock, deadline
         self.greeting = isinstance(sock, ssl.SSLSocket)
+        self._flags = 0 if self.greeting else socket.MSG_DONTWAIT
         self.head = bytearray()
         self.body = bytearray()
         self.length: int | None = None
+
+    def wait_at_most(self, seconds: float) -> None:
+        """Let a transfer wait for the other end: a plain socket does since it was taken in."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            wait_at_most(self.sock, seconds)
+
+    def wait_for_nothing(self) -> None:
+        """Let `greeted` and `next_request` return with what is there."""
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.setblocking(False)
+
+    def say(self, data: bytes) -> None:
+        """Send what fits in the kernel's buffer, and wait for nothing."""
+        self.sock.send(data, self._flags)
 
     def greeted(self) -> bool:
         """Go on with the TLS handshake, if it has one; return True when nothing is left of it to do."""
@@ -89,7 +108,7 @@ class _Caller:
     def _read(self, into: bytearray, wanted: int) -> None:
         while len(into) < wanted:
             try:
-                data = self.sock.recv(wanted - len(into))
+                data = self.sock.recv(wanted - len(into), self._flags)
             except (BlockingIOError, ssl.SSLWantReadError):
                 return
             if not data:
@@ -205,11 +224,12 @@ class DataServer:
     def _taken_in(self) -> socket.socket:
         sock, peer = self._listener.accept()
         try:
-            sock.setblocking(False)
+            wait_at_most(sock, self._stall_timeout_s)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if is_local(peer[0]):
                 stay_on_this_machine(sock)
             if self._tls is not None:
+                sock.setblocking(False)
                 return self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         except OSError:
             sock.close()
@@ -240,7 +260,7 @@ class DataServer:
         self._shut_down(caller.sock)
 
     def _wait_for_request(self, caller: _Caller, timeout_s: float) -> None:
-        caller.sock.setblocking(False)
+        caller.wait_for_nothing()
         caller.deadline = time.monotonic() + timeout_s
         self._callers[caller.sock] = caller
         self._selector.register(caller.sock, selectors.EVENT_READ)
@@ -279,14 +299,14 @@ class DataServer:
         if caller.greeting:  # there is no secure way to say anything yet
             return
         with contextlib.suppress(OSError):  # the other side does not listen any more; it is being closed anyway
-            caller.sock.send(frames.encode(pb.DataReply(error=error_to(error))))
+            caller.say(frames.encode(pb.DataReply(error=error_to(error))))
 
     def _work(self, caller: _Caller, request: pb.DataRequest) -> None:
         try:
             wanted: pb.DataRequest | None = request
             while wanted is not None:
                 self._gate.check()
-                wait_at_most(caller.sock, self._stall_timeout_s)
+                caller.wait_at_most(self._stall_timeout_s)
                 self._answer(caller, wanted)
                 self._gate.check()
                 wanted = self._next_at_once(caller)
@@ -312,7 +332,6 @@ class DataServer:
                 return None
         finally:
             self._places.release()
-        caller.sock.setblocking(False)
         body = caller.next_request()
         if body is None:
             return None
