@@ -9,8 +9,8 @@ disk were not taken beside that processor, it would be 55 and 2.6.
 
 What moves many bytes spends its time outside of the lock, and has every processor.
 
-Where other processes want that processor as well, its threads would wait there while another may be free: it is
-given up, and the system places every thread again.
+Where other processes want that processor as well, its threads would wait there while another may be free: until the
+machine is quiet again, it is given up, and the system places every thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,10 +58,10 @@ def is_crowded_between(before: Usage, after: Usage, processors: int) -> bool:
     return own_s >= BUSY * seconds and others_s >= CROWDED * seconds * processors
 
 
-def is_crowded(looks: Sequence[Usage], processors: int) -> bool:
-    """Return whether it was crowded in each of the last two intervals: one may be an accident."""
-    last = list(looks)[-3:]
-    return len(last) == 3 and all(is_crowded_between(*two, processors) for two in itertools.pairwise(last))
+def is_crowded(looks: Sequence[Usage], processors: int) -> bool | None:
+    """Return whether it was crowded in the last two intervals; None where they do not agree: one may be an accident."""
+    intervals = [is_crowded_between(*two, processors) for two in itertools.pairwise(list(looks)[-3:])]
+    return intervals[0] if len(intervals) == 2 and intervals[0] is intervals[1] else None
 
 
 def usage(cpus: Set[int]) -> Usage | None:
@@ -80,6 +80,17 @@ def usage(cpus: Set[int]) -> Usage | None:
     return Usage(time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), time.process_time())
 
 
+def _threads_on(cpus: Set[int]) -> dict[int, str]:
+    """Return the threads of this process that may run on just these processors, each with its start: numbers return."""
+    found = {}
+    with contextlib.suppress(FileNotFoundError):  # no /proc here
+        for thread in map(int, os.listdir("/proc/self/task")):
+            with contextlib.suppress(OSError):  # it has ended
+                if os.sched_getaffinity(thread) == cpus:
+                    found[thread] = Path(f"/proc/self/task/{thread}/stat").read_text().rpartition(")")[2].split()[19]
+    return found
+
+
 class Processor:
     """Which processor the small work of this process shares; none while no node is a thread of it.
 
@@ -92,6 +103,9 @@ class Processor:
         self._clusters = 0
         self._all: Set[int] = frozenset()
         self._shared: Set[int] | None = None
+        self._given_up: Set[int] | None = None
+        self._let_go: dict[int, str] = {}
+        self._guests: set[int] = set()  # threads in `together`, which are somebody's
         self._own = threading.local()
         self._looks: collections.deque[Usage] = collections.deque(maxlen=3)
 
@@ -112,28 +126,43 @@ class Processor:
             self._clusters -= 1
             if self._clusters == 0:
                 self._give_up()
+                self._given_up = None
 
     def look(self) -> None:
-        """Give the shared processor up if the machine is crowded; it is the next first cluster's to share one again."""
+        """Give the shared processor up if the machine is crowded, and share it again when it is not any more."""
         with self._lock:
             if not self._clusters or (self._looks and time.monotonic() - self._looks[-1].at_s < LOOK_S / 2):
                 return
             seen = usage(self._all)
             if seen is not None:
                 self._looks.append(seen)
-                if is_crowded(self._looks, len(self._all)):
+                crowded = is_crowded(self._looks, len(self._all))
+                if crowded:
                     self._give_up()
+                elif crowded is False:
+                    self._take_back()
 
     def _give_up(self) -> None:
         """Let every thread that is on the shared processor go: also those that a library has started from there."""
         shared, self._shared = self._shared, None
-        if shared is None:
-            return
-        with contextlib.suppress(FileNotFoundError):  # no /proc here
-            for thread in os.listdir("/proc/self/task"):
-                with contextlib.suppress(OSError):  # it has ended; or it is forbidden, and the system knows better
-                    if os.sched_getaffinity(int(thread)) == shared:
-                        os.sched_setaffinity(int(thread), self._all)
+        if shared is not None:
+            threads = _threads_on(shared)
+            self._place(threads, self._all)
+            self._given_up = shared
+            self._let_go = {thread: start for thread, start in threads.items() if thread not in self._guests}
+
+    def _take_back(self) -> None:
+        """Share again what was given up, with the threads that were let go; others come with their next work."""
+        if self._given_up is not None:
+            shared, self._given_up = set(self._given_up), None
+            here = _threads_on(self._all)
+            self._shared = shared
+            self._place([thread for thread, start in self._let_go.items() if here.get(thread) == start], shared)
+
+    def _place(self, threads: Iterable[int], cpus: Set[int]) -> None:
+        for thread in threads:
+            with contextlib.suppress(OSError):  # it has ended; or it is forbidden, and the system knows better
+                os.sched_setaffinity(thread, cpus)
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
@@ -142,12 +171,16 @@ class Processor:
         if shared is None or getattr(self._own, "cpus", None) is not None:
             yield
             return
+        me = threading.get_native_id()
         try:
+            self._guests.add(me)
             self._own.cpus = os.sched_getaffinity(0)
+            self._own.place = shared
             with self._on(shared):
                 yield
         finally:
-            self._own.cpus, self._own.is_free = None, False
+            self._own.cpus = None
+            self._guests.discard(me)
 
     def settle(self, size: int) -> None:
         """Have the calling thread where it is to move so many bytes, until it settles again, or leaves `together`.
@@ -156,10 +189,10 @@ class Processor:
         many, and to be moved to another processor takes a while, with the interpreter lock in hand.
         """
         shared = self._shared
-        is_free = size > SMALL_BYTES
-        if shared is not None and is_free != getattr(self._own, "is_free", False):
-            self._own.is_free = is_free
-            self._move(self._everywhere() if is_free else shared, shared)
+        place = self._everywhere() if size > SMALL_BYTES else shared
+        if shared is not None and place is not None and place is not getattr(self._own, "place", None):
+            self._own.place = place
+            self._move(place, shared)
 
     def beside(self) -> AbstractContextManager[None]:
         """Have a thread that is on the shared processor on another one while it works on a disk.

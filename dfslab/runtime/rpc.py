@@ -86,6 +86,7 @@ def answers(method: Callable[[N, Any], Any]) -> Callable[[N, Any, grpc.ServicerC
 
     @functools.wraps(method)
     def answer(self: N, request: Any, context: grpc.ServicerContext) -> Any:
+        PROCESSOR.settle(0)
         try:
             self.gate.check()
             check_texts(request)

@@ -231,16 +231,15 @@ def test_an_interval_is_crowded_in_which_others_had_much_and_this_process_worked
 @pytest.mark.parametrize(
     ("parts", "crowded"),
     [
-        ((), False),
-        ((1.0,), False),
+        ((), None),
+        ((1.0,), None),
         ((0.3, 0.3), True),
-        ((0.3, 0.2), False),
-        ((0.2, 0.3), False),
+        ((0.3, 0.2), None),
+        ((0.2, 0.3), None),
+        ((0.3, 0.2, 0.2), False),
     ],
 )
-def test_a_machine_is_crowded_when_it_was_in_two_looks_one_after_the_other(
-    parts: tuple[float, ...], crowded: bool
-) -> None:
+def test_a_machine_is_crowded_or_not_when_two_intervals_agree(parts: tuple[float, ...], crowded: bool | None) -> None:
     looks = [Usage(0.0, 50.0, 5.0)]
     for part in parts:
         last = looks[-1]
@@ -249,7 +248,7 @@ def test_a_machine_is_crowded_when_it_was_in_two_looks_one_after_the_other(
     assert is_crowded(looks, processors=4) is crowded
 
 
-def test_a_processor_that_others_want_is_given_up_and_not_shared_while_they_do(
+def test_a_processor_that_others_want_is_given_up_until_they_do_not(
     mine: set[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sharing, "LOOK_S", 0.2)
@@ -270,21 +269,50 @@ def test_a_processor_that_others_want_is_given_up_and_not_shared_while_they_do(
                 assert len(here()) == 1
 
                 def is_given_up() -> bool:
-                    processor.look()
                     with processor.beside():
                         work()
+                        processor.look()
                         return os.sched_getaffinity(inheriting.native_id or 0) == mine
 
                 until(is_given_up)
                 assert here() == mine, "a thread that was away does not go back"
-            processor.leave()
-            processor.enter()
             with processor.together():
-                assert here() == mine, "the next cluster knows"
+                assert here() == mine
+
+        def is_shared() -> bool:
+            processor.look()
+            return len(os.sched_getaffinity(inheriting.native_id or 0)) == 1
+
+        until(is_shared)
+        assert here() == mine, "what was only a guest's is its own"
+        with processor.together():
+            assert here() == os.sched_getaffinity(inheriting.native_id or 0)
     finally:
         end.set()
         inheriting.join()
         processor.leave()
+
+
+def test_a_cluster_that_is_started_on_a_crowded_machine_shares_none(
+    mine: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sharing, "LOOK_S", 0.2)
+    processor = Processor()
+    processor.enter()
+    with crowd():
+
+        def is_given_up() -> bool:
+            work()
+            processor.look()
+            with processor.together():
+                return here() == mine
+
+        until(is_given_up)
+        processor.leave()
+        processor.enter()
+        with processor.together():
+            assert here() == mine
+    processor.leave()
 
 
 def test_threads_that_stay_after_the_last_cluster_are_let_go(mine: set[int]) -> None:
