@@ -15,7 +15,7 @@ from dfslab.client.master import MasterLink
 from dfslab.client.progress import Progress, ProgressArgument, progress_of
 from dfslab.client.results import Download
 from dfslab.client.source import Source, Uploadable
-from dfslab.client.target import Target, target_path
+from dfslab.client.target import Target, target_of
 from dfslab.core import retrieval
 from dfslab.core.checks import check_count
 from dfslab.core.errors import DfsError, InvalidName, InvalidOption
@@ -206,7 +206,7 @@ class Client:
         try:
             machine = Retrieval(name, holders)
             first = self._locate_for(machine)
-            target = Target(target_path(name, to))
+            target = target_of(name, to)
             try:
                 with progress_of(progress, f"download {name}", first.location.version.size) as tell:
                     version, outcome = self._fetch_whole(machine, first, policy, target, tell, cause)

@@ -49,6 +49,8 @@ class Later:
         """Wait for the next act; return None, and be gone, when there is none."""
         with self._changed:
             while self._due and not self._closed:
+                while len(self._due) > 1 and not self._due[0][1]:  # called off; the last keeps the thread for others
+                    self._due.popleft()
                 left_s = self._due[0][0] - time.monotonic()
                 if left_s <= 0:
                     return self._due.popleft()[1]

@@ -9,6 +9,7 @@ import secrets
 import stat
 from pathlib import Path
 
+from dfslab.core.blocks import SMALL_BYTES
 from dfslab.core.checks import check_path
 from dfslab.core.errors import TargetUnwritable
 
@@ -31,12 +32,20 @@ def _mode(path: Path) -> int | None:
         raise TargetUnwritable.because(path, error) from None
 
 
-def target_path(name: str, to: str | os.PathLike[str] | None) -> Path:
-    """Return where a file of that name goes: to `to`, into it if it is a folder, by default the working folder."""
+def target_of(name: str, to: str | os.PathLike[str] | None) -> Target:
+    """Return where a file of that name goes: to `to`, into it if it is a folder, by default the working folder.
+
+    Raises TargetUnwritable, or InvalidOption for what is no path.
+    """
     path = expand(to if to is not None else ".", "to")
     mode = _mode(path)
-    is_folder = mode is not None and stat.S_ISDIR(mode)
-    return (path / name.rsplit("/", 1)[-1] if is_folder else path).absolute()
+    if mode is not None and stat.S_ISDIR(mode):
+        path = path / name.rsplit("/", 1)[-1]
+        mode = _mode(path)
+    if mode is not None and not stat.S_ISREG(mode):
+        reason = "it is a folder" if stat.S_ISDIR(mode) else "it is a device, a pipe or the like"
+        raise TargetUnwritable(path=str(path.absolute()), reason=reason)
+    return Target(path.absolute())
 
 
 class Target:
@@ -50,22 +59,18 @@ class Target:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        mode = _mode(path)
-        if mode is not None and not stat.S_ISREG(mode):
-            reason = "it is a folder" if stat.S_ISDIR(mode) else "it is a device, a pipe or the like"
-            raise TargetUnwritable(path=str(path), reason=reason)
         self._temporary = path.with_name(f".dfslab-{secrets.token_hex(8)}.part")
         self._fd, self._is_there = -1, False
         self._reserved = 0
 
     def reserve(self, size: int) -> None:
-        """Make the file, `size` bytes long, with room for them; from here on, `discard` has something to remove."""
+        """Make the file, with room for what is not written at once; from here on, `discard` has something to remove."""
         try:
             if self._fd < 0:
                 self._make()
             if self._reserved:
                 os.ftruncate(self._fd, 0)
-            if size:
+            if size > SMALL_BYTES:
                 os.posix_fallocate(self._fd, 0, size)
             self._reserved = size
         except OSError as error:

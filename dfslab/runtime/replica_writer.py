@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from dfslab.core.blocks import digest, first_difference
+from dfslab.core.blocks import SMALL_BYTES, digest, first_difference
 from dfslab.core.keeper.shelf import CHECKSUMS, DATA, PUBLISH, TEMPORARY, Step, to_discard
 from dfslab.core.model import StoredReplica
 from dfslab.runtime import checksums_file, failpoints
@@ -43,7 +43,7 @@ class ReplicaWriter:
                 self._fd = shelf.create(self._data)
                 failpoints.hit("keeper.before.allocate")
                 storage.check_room()
-                if size:
+                if size > SMALL_BYTES:  # what is written in one go needs no room before
                     os.posix_fallocate(self._fd, 0, size)
         except BaseException as error:
             self.abort()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 from dfslab import DfsError
 from dfslab.core.errors import CatalogFull
 from tests.cli.by_hand import ByHand, wait_for
+from tests.small_disk import fill, mounted
 
 DISK_BYTES = 4 << 20
 
@@ -21,31 +20,12 @@ DISK_BYTES = 4 << 20
 @pytest.fixture
 def disk(hand: ByHand) -> Iterator[Path]:
     """A disk of 4 MiB on which the master has its directory."""
-    folder = hand.folder / "m"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", folder], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"a disk of a known size takes a mount, which is not allowed here: {mounted.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        for node in hand.nodes:
-            node.kill()
-        subprocess.run(["umount", folder], check=True)
-
-
-def fill(disk: Path) -> Path:
-    """Write until the disk takes no more byte."""
-    filler = disk / "filler"
-    with filler.open("wb", buffering=0) as file:
+    with mounted(hand.folder / "m", DISK_BYTES) as folder:
         try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError as error:
-            assert error.errno == errno.ENOSPC  # noqa: PT017 - this is how it ends
-    return filler
+            yield folder
+        finally:
+            for node in hand.nodes:
+                node.kill()
 
 
 def kinds(disk: Path) -> list[str]:

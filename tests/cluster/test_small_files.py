@@ -11,6 +11,7 @@ import pytest
 import dfslab
 from dfslab.core.errors import DownloadFailed
 from tests.cluster.conftest import Starter
+from tests.small_disk import fill, mounted
 
 DATA = random.Random(3).randbytes(64 * 1024)
 
@@ -74,6 +75,22 @@ def test_a_small_file_whose_target_can_not_be_written_is_no_holders_fault(start:
     cluster.upload(DATA, name="small", ack_replicas=3)
     with pytest.raises(dfslab.errors.TargetUnwritable):
         cluster.download("small", tmp_path / "no-such-folder" / "x")
+
+
+def test_a_small_file_for_which_the_readers_disk_has_no_room_leaves_nothing_there(
+    start: Starter, tmp_path: Path
+) -> None:
+    cluster = start(3)
+    cluster.upload(DATA, name="small", ack_replicas=3)
+    with mounted(tmp_path / "disk", 1 << 20) as disk:
+        filler = fill(disk)
+
+        with pytest.raises(dfslab.errors.TargetUnwritable, match="No space left"):
+            cluster.download("small", disk / "small")
+
+        assert list(disk.iterdir()) == [filler]
+        filler.unlink()
+        assert cluster.download("small", disk / "small").path.read_bytes() == DATA
 
 
 def test_a_small_file_with_no_holder_left_fails_with_each_ones_reason(start: Starter, tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
+
+import pytest
 
 from dfslab.client.later import Later
 
@@ -48,3 +51,17 @@ def test_closing_calls_everything_off_and_ends_the_thread() -> None:
     later.act(lambda: done.append(2))
     later.close()
     assert done == []
+
+
+def test_what_was_called_off_wakes_the_thread_once_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    later, over, waits = Later(0.2), threading.Event(), list[float | None]()
+    wait = later._changed.wait
+    monkeypatch.setattr(later._changed, "wait", lambda left_s: (waits.append(left_s), wait(left_s))[1])
+    for _ in range(100):
+        later.act(lambda: None)()
+        time.sleep(0.001)
+    later.act(over.set)
+
+    assert over.wait(DEADLINE_S)
+    assert len(waits) < 10
+    later.close()

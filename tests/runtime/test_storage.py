@@ -1,5 +1,6 @@
 """A keeper's disk, with real files."""
 
+import contextlib
 import errno
 import json
 import os
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dfslab.core.blocks import digest
+from dfslab.core.blocks import SMALL_BYTES, digest
 from dfslab.core.errors import (
     DirectoryInUse,
     NoSuchReplica,
@@ -29,6 +30,7 @@ from dfslab.core.keeper.shelf import DELETE, PUBLISH, UNKNOWN_DIGEST, Step
 from dfslab.runtime import failpoints
 from dfslab.runtime.gate import Gate, NodeDown
 from dfslab.runtime.storage import Storage, check_version
+from tests.small_disk import fill, mounted
 
 V1 = "v1-0123456789"
 V2 = "v2-abcdef0123"
@@ -42,8 +44,12 @@ def crcs(data: bytes) -> bytes:
 
 def store(storage: Storage, version: str, data: bytes) -> None:
     writer = storage.create(version, len(data), BLOCK)
-    writer.write(memoryview(data))
-    writer.commit()
+    try:
+        writer.write(memoryview(data))
+        writer.commit()
+    except BaseException:
+        writer.abort()
+        raise
 
 
 @pytest.mark.parametrize("size", [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 5 * BLOCK])
@@ -458,3 +464,19 @@ def test_a_process_without_descriptors_holds_nothing_against_its_replicas(
 
     with pytest.raises(StorageFailed, match="Too many open files"):
         storage.open(V1)
+
+
+@pytest.mark.parametrize("size", [64 * 1024, 2 * SMALL_BYTES])
+def test_a_replica_that_its_disk_has_no_room_for_is_refused_and_leaves_nothing(tmp_path: Path, size: int) -> None:
+    with (
+        mounted(tmp_path / "disk", 4 * SMALL_BYTES) as disk,
+        contextlib.closing(Storage(disk / "keeper-1", "keeper-1", Gate())) as storage,
+    ):
+        filler = fill(disk)
+
+        with pytest.raises(StorageFailed, match="the disk is full"):
+            store(storage, V1, os.urandom(size))
+
+        assert list(storage.replicas.iterdir()) == []
+        filler.unlink()
+        store(storage, V1, os.urandom(size))
