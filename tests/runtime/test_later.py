@@ -56,7 +56,12 @@ def test_closing_calls_everything_off_and_ends_the_thread() -> None:
 def test_what_was_called_off_wakes_the_thread_once_for_many(monkeypatch: pytest.MonkeyPatch) -> None:
     later, over, waits = Later(0.2), threading.Event(), list[float | None]()
     wait = later._changed.wait
-    monkeypatch.setattr(later._changed, "wait", lambda left_s: (waits.append(left_s), wait(left_s))[1])
+
+    def waiting(left_s: float | None) -> bool:
+        waits.append(left_s)
+        return wait(left_s)
+
+    monkeypatch.setattr(later._changed, "wait", waiting)
     for _ in range(100):
         later.act(lambda: None)()
         time.sleep(0.001)
