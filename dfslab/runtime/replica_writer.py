@@ -14,7 +14,6 @@ from dfslab.core.model import StoredReplica
 from dfslab.runtime import checksums_file, failpoints
 from dfslab.runtime import dfs_pb2 as pb
 from dfslab.runtime.checksum import block_crcs
-from dfslab.runtime.processor import PROCESSOR
 from dfslab.runtime.shelf_directory import ShelfDirectory
 from dfslab.runtime.writeback import WRITEBACK_BYTES, begin_writeback
 
@@ -39,12 +38,11 @@ class ReplicaWriter:
         self._data, self._crc = stem + DATA + TEMPORARY, stem + CHECKSUMS + TEMPORARY
         self._fd = self._crc_fd = -1
         try:
-            with PROCESSOR.beside():
-                self._fd = shelf.create(self._data)
-                failpoints.hit("keeper.before.allocate")
-                storage.check_room()
-                if size > SMALL_BYTES:  # what is written in one go needs no room before
-                    os.posix_fallocate(self._fd, 0, size)
+            self._fd = shelf.create(self._data)
+            failpoints.hit("keeper.before.allocate")
+            storage.check_room()
+            if size > SMALL_BYTES:  # what is written in one go needs no room before
+                os.posix_fallocate(self._fd, 0, size)
         except BaseException as error:
             self.abort()
             if isinstance(error, OSError):
@@ -99,13 +97,12 @@ class ReplicaWriter:
             Step.RENAME_DATA: lambda: shelf.rename(self._data, version + DATA),
             Step.SYNC_DIRECTORY: shelf.sync,
         }
-        with PROCESSOR.beside():
-            for step in PUBLISH:
-                try:
-                    shelf.take(step, steps[step])
-                except OSError as error:
-                    self._discard(step)
-                    raise self._storage.failed(error) from None
+        for step in PUBLISH:
+            try:
+                shelf.take(step, steps[step])
+            except OSError as error:
+                self._discard(step)
+                raise self._storage.failed(error) from None
         return StoredReplica(version, self.size, digest(self.checksums), shelf.path(version + DATA))
 
     def _sync_data(self) -> None:

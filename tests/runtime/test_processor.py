@@ -85,8 +85,7 @@ def test_without_a_cluster_in_threads_every_thread_stays_where_it_is(mine: set[i
     processor = Processor()
     with processor.together():
         processor.settle(SMALL_BYTES + 1)
-        with processor.beside():
-            assert here() == mine
+        assert here() == mine
 
 
 def test_small_work_is_on_one_processor_also_inside_of_other_small_work(processor: Processor, mine: set[int]) -> None:
@@ -135,18 +134,6 @@ def test_a_thread_that_its_owner_keeps_off_a_processor_is_kept_off_it(processor:
         assert here() == some
     finally:
         os.sched_setaffinity(0, mine)
-
-
-def test_a_disk_is_worked_on_beside_the_shared_processor_by_whoever_is_on_it(
-    processor: Processor, mine: set[int]
-) -> None:
-    with processor.beside():
-        assert here() == mine
-    with processor.together():
-        shared = here()
-        with processor.beside():
-            assert here() == mine - shared
-        assert here() == shared
 
 
 def test_a_machine_that_forbids_it_is_left_alone(
@@ -269,13 +256,12 @@ def test_a_processor_that_others_want_is_given_up_until_they_do_not(
                 assert len(here()) == 1
 
                 def is_given_up() -> bool:
-                    with processor.beside():
-                        work()
-                        processor.look()
-                        return os.sched_getaffinity(inheriting.native_id or 0) == mine
+                    work()
+                    processor.look()
+                    return os.sched_getaffinity(inheriting.native_id or 0) == mine
 
                 until(is_given_up)
-                assert here() == mine, "a thread that was away does not go back"
+                assert here() == mine
             with processor.together():
                 assert here() == mine
 
@@ -313,6 +299,21 @@ def test_a_cluster_that_is_started_on_a_crowded_machine_shares_none(
         with processor.together():
             assert here() == mine
     processor.leave()
+
+
+def test_who_is_about_to_be_moved_when_the_processor_is_given_up_stays_free(
+    processor: Processor, mine: set[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = os.sched_setaffinity
+
+    def given_up_meanwhile(thread: int, cpus: set[int]) -> None:
+        if len(cpus) == 1:
+            processor._give_up()
+        move(thread, cpus)
+
+    monkeypatch.setattr(os, "sched_setaffinity", given_up_meanwhile)
+    with processor.together():
+        assert here() == mine
 
 
 def test_threads_that_stay_after_the_last_cluster_are_let_go(mine: set[int]) -> None:
