@@ -131,8 +131,8 @@ class ThreadLauncher:
         self._leave_processor()
 
     def abandon(self) -> None:
-        """In a forked child, which has no threads of its parent's: have no processor for them."""
-        self._leave_processor()
+        """Do nothing in a forked child, which has no threads of its parent's."""
+        self._shares_processor = False
 
     def _leave_processor(self) -> None:
         if self._shares_processor:

@@ -126,6 +126,15 @@ class Processor:
                 self._give_up()
                 self._given_up = None
 
+    def forget(self) -> None:
+        """Share nothing in a forked child: its parent's threads are not there, nor is whoever may have had the lock."""
+        self._lock = threading.Lock()
+        self._clusters = 0
+        self._guests.clear()
+        shared, self._shared, self._given_up = self._shared, None, None
+        if shared is not None and os.sched_getaffinity(0) == shared:
+            self._place([0], self._everywhere())
+
     def look(self) -> None:
         """Give the shared processor up if the machine is crowded, and share it again when it is not any more."""
         with self._lock:
@@ -208,3 +217,5 @@ class Processor:
 
 
 PROCESSOR = Processor()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=PROCESSOR.forget)

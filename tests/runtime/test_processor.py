@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -314,6 +315,35 @@ def test_who_is_about_to_be_moved_when_the_processor_is_given_up_stays_free(
     monkeypatch.setattr(os, "sched_setaffinity", given_up_meanwhile)
     with processor.together():
         assert here() == mine
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # newer Pythons warn of any fork beside threads
+def test_a_forked_child_shares_nothing_even_if_another_thread_had_the_lock(mine: set[int], tmp_path: Path) -> None:
+    with dfslab.cluster.start(1, replicas=1, name="parent", root=tmp_path / "root"), PROCESSOR.together():
+        shared = here()
+        with PROCESSOR._lock:
+            child = os.fork()
+            if child == 0:
+                is_free = here() == mine
+                PROCESSOR.enter()
+                PROCESSOR.leave()
+                os._exit(0 if is_free and here() == mine else 1)
+        assert here() == shared
+        ended = list[int]()
+
+        def has_ended() -> bool:
+            pid, status = os.waitpid(child, os.WNOHANG)
+            ended.extend([status] if pid else [])
+            return bool(ended)
+
+        try:
+            until(has_ended)
+        finally:
+            if not ended:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+    assert ended == [0]
 
 
 def test_threads_that_stay_after_the_last_cluster_are_let_go(mine: set[int]) -> None:
