@@ -25,7 +25,7 @@ cluster.wait_for_replicas()
 """.strip()
 UNTIL_AN_UPLOAD = """
 import time
-while "color-waves.mp4" not in set(cluster.files().file_name):
+while "color-waves.mp4" not in set(cluster.events().query("kind == 'upload_done'").file_name):
     time.sleep(0.1)
 cluster.close()
 """.strip()

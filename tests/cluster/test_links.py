@@ -13,8 +13,10 @@ from dfslab import Link
 from dfslab.cluster import Cluster
 from dfslab.core.errors import InvalidOption, MasterUnavailable
 from dfslab.core.links import BURST_S
+from dfslab.core.model import Address
 from dfslab.core.trace import Kind
 from dfslab.lab.waits import wait_until
+from dfslab.runtime.data_client import Connection, DataClient
 from tests.cluster.conftest import Starter
 
 MB = 1_000_000
@@ -57,20 +59,30 @@ def test_a_download_is_no_faster_than_the_link_of_the_client(start: Starter) -> 
     assert download.seconds >= 6 / 20 - SAVED_UP_S
 
 
-def test_connections_of_a_plain_network_are_not_used_any_more_when_it_is_emulated(start: Starter) -> None:
+def test_connections_of_a_plain_network_are_not_used_any_more_when_it_is_emulated(
+    start: Starter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Their windows have grown so wide that a sender would run ahead of a slow receiver."""
     cluster = start(3)
     stored(cluster, 12 * MB)
     cluster.download("clip")
-    resting = cluster._client._data._idle
-    plain = [one for idle in resting.values() for one in idle if one.is_plain]
+    assert any(cluster._client._data._idle.values())
     limit(cluster, "client", Link(rate_mb_s=100))
+    taken = []
+    take = DataClient._take
 
+    def noted(client: DataClient, address: Address) -> Connection | None:
+        taken.append(take(client, address))
+        return taken[-1]
+
+    monkeypatch.setattr(DataClient, "_take", noted)
+    cluster.download("clip")
     cluster.download("clip")
 
-    assert plain
-    assert [one for idle in resting.values() for one in idle if not one.is_plain]
-    assert all(len({one.is_plain for one in idle}) == 1 for idle in resting.values())
+    assert None in taken, "those that rested were closed"
+    again = [connection for connection in taken if connection is not None]
+    assert again
+    assert not any(connection.is_plain for connection in again)
 
 
 def test_two_downloads_at_once_share_the_link_of_the_client(start: Starter) -> None:

@@ -33,9 +33,10 @@ class Stream:
         self._there += self._coming.pop(0)
         return True
 
-    def recv(self, count: int) -> bytes:
+    def recv(self, count: int, flags: int) -> bytes:
         """Return at most `count` bytes, as `socket.recv` does."""
         assert count > 0
+        assert flags & socket.MSG_DONTWAIT
         self.largest_read = max(self.largest_read, count)
         if not self._there:
             if self._coming:
