@@ -73,6 +73,9 @@ def test_a_quick_run_fails_only_below_half_of_what_is_recorded(tmp_path: Path) -
     assert [result.row for result in recorded.fallen(results(440.0), then)] == [UPLOAD]
     assert recorded.fallen(results(1.0), {}) == [], "a row that was never recorded can't have fallen"
 
+    recorded.write(results(1500.0), path)
+    assert recorded.read(path) == {"upload, 1 copy": 1.0}, "the limit had bad luck"
+
 
 @pytest.mark.parametrize(
     ("figures", "status"),
