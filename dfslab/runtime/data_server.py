@@ -346,7 +346,10 @@ class DataServer:
         wire = PacedSocket(caller.sock, self._nic, request.node, self._stall_timeout_s)
         proof = self._proofs.of_reply(request.proof)
         try:
-            self._serve(request, wire, lambda size: wire.send_message(pb.DataReply(size=size, proof=proof)))
+            follow = request.HasField("get") and request.get.length > 0
+            self._serve(
+                request, wire, lambda size: wire.send_message(pb.DataReply(size=size, proof=proof), more=follow)
+            )
         except DfsError as error:
             self._gate.check()
             wire.send_message(pb.DataReply(error=error_to(error), proof=proof))

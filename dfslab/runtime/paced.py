@@ -55,10 +55,10 @@ class PacedSocket:
             for option in (socket.SO_SNDBUF, socket.SO_RCVBUF):
                 self.sock.setsockopt(socket.SOL_SOCKET, option, size)
 
-    def send_message(self, message: Message) -> None:
-        """Send a frame."""
+    def send_message(self, message: Message, *, more: bool = False) -> None:
+        """Send a frame; with `more`, it goes out with the bytes behind it."""
         self.begin()
-        sockets.send(self.sock, frames.encode(message))
+        sockets.send(self.sock, frames.encode(message), more=more)
 
     def receive_message(self, kind: type[M]) -> M:
         """Return the next frame's message."""

@@ -61,8 +61,8 @@ class Serving:
                 reason = f"it has {replica.size} bytes, {get.offset + get.length} were asked for"
                 raise BadReplica(keeper=self._name, version=get.version, reason=reason)
             wire.fit_buffers()
-            reply(get.length)
             PROCESSOR.settle(get.length)
+            reply(get.length)
             self._send(replica, get, wire)
         finally:
             replica.close()

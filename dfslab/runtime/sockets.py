@@ -55,14 +55,18 @@ def receive(sock: socket.socket, view: memoryview) -> None:
         view = view[count:]
 
 
-def send(sock: socket.socket, data: bytes | memoryview) -> None:
-    """Send all of `data`; raise TimeoutError when the other end takes nothing of it for too long."""
+def send(sock: socket.socket, data: bytes | memoryview, *, more: bool = False) -> None:
+    """Send all of `data`; raise TimeoutError when the other end takes nothing of it for too long.
+
+    With `more`, it goes out with what is sent next, so that whoever waits for both wakes once.
+    """
+    flags = socket.MSG_MORE if more and not isinstance(sock, ssl.SSLSocket) else 0
     left = memoryview(data)
     while left:
         try:
-            count = sock.send(left)
+            count = sock.send(left, flags)
         except BlockingIOError:
-            count = _once_more(partial(sock.send, left))
+            count = _once_more(partial(sock.send, left, flags))
         left = left[count:]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import dfslab
-from dfslab.runtime.sockets import connect, is_local, stay_on_this_machine
+from dfslab.runtime.sockets import connect, is_local, send, stay_on_this_machine
 
 has_choice = pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="this system has no such choice")
 
@@ -55,6 +56,23 @@ def test_what_a_keeper_takes_in_has_begun_as_its_listening_socket_is(tmp_path: P
         listener = cluster._nodes._slots["keeper-1"].node._data_server._listener  # type: ignore[attr-defined]
 
         assert congestion_control(listener) == b"reno"
+
+
+def test_what_is_sent_with_more_to_come_arrives_with_it_and_alone_if_nothing_comes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        sender = connect("127.0.0.1", listener.getsockname()[1], 5.0)
+        receiver, _ = listener.accept()
+    with sender, receiver:
+        receiver.settimeout(30.0)
+        kept = []
+        for _ in range(5):  # the kernel sends it after 200 ms, which may pass on a crowded machine
+            send(sender, b"head", more=True)
+            kept.append(not select.select([receiver], [], [], 0)[0])
+            send(sender, b"body")
+            assert receiver.recv(100) == b"headbody"
+        assert any(kept)
+        send(sender, b"last", more=True)
+        assert receiver.recv(100) == b"last"
 
 
 def test_a_connection_that_is_refused_leaves_no_socket_open() -> None:
