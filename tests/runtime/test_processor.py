@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,10 +21,14 @@ from dfslab.runtime.clock import Clock
 from dfslab.runtime.network import Network
 from dfslab.runtime.processor import PROCESSOR, Processor, Usage, is_crowded, is_crowded_between
 from dfslab.runtime.recorder import Recorder
+from tests.cli.by_hand import wait_for
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "sched_setaffinity") or len(os.sched_getaffinity(0)) < 2, reason="there is no choice of processors"
 )
+
+DEADLINE_S = 60.0
+"""Other tests crowd the machine as well."""
 
 
 def here() -> set[int]:
@@ -64,14 +67,6 @@ def work() -> None:
     """Use a processor for a while."""
     for _ in range(200_000):
         pass
-
-
-def until(condition: Callable[[], bool], deadline_s: float = 60.0) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + deadline_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -261,7 +256,7 @@ def test_a_processor_that_others_want_is_given_up_until_they_do_not(
                     processor.look()
                     return os.sched_getaffinity(inheriting.native_id or 0) == mine
 
-                until(is_given_up)
+                wait_for("the processor to be given up", is_given_up, DEADLINE_S)
                 assert here() == mine
             with processor.together():
                 assert here() == mine
@@ -270,7 +265,7 @@ def test_a_processor_that_others_want_is_given_up_until_they_do_not(
             processor.look()
             return len(os.sched_getaffinity(inheriting.native_id or 0)) == 1
 
-        until(is_shared)
+        wait_for("the processor to be shared again", is_shared, DEADLINE_S)
         assert here() == mine, "what was only a guest's is its own"
         with processor.together():
             assert here() == os.sched_getaffinity(inheriting.native_id or 0)
@@ -294,7 +289,7 @@ def test_a_cluster_that_is_started_on_a_crowded_machine_shares_none(
             with processor.together():
                 return here() == mine
 
-        until(is_given_up)
+        wait_for("the processor to be given up", is_given_up, DEADLINE_S)
         processor.leave()
         processor.enter()
         with processor.together():
@@ -338,7 +333,7 @@ def test_a_forked_child_shares_nothing_even_if_another_thread_had_the_lock(mine:
             return bool(ended)
 
         try:
-            until(has_ended)
+            wait_for("the child to end", has_ended, DEADLINE_S)
         finally:
             if not ended:
                 os.kill(child, signal.SIGKILL)
@@ -370,4 +365,4 @@ def test_a_busy_cluster_on_a_crowded_machine_gives_its_processor_up(mine: set[in
             cluster.upload(bytes(SMALL_BYTES), name="small", ack_replicas=3)
             return {frozenset(os.sched_getaffinity(node.native_id or 0)) for node in nodes} == {frozenset(mine)}
 
-        until(is_given_up)
+        wait_for("the processor to be given up", is_given_up, DEADLINE_S)
